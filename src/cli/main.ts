@@ -1,0 +1,56 @@
+/**
+ * `tidemark`: takes the command line and leaves with its exit code. Importing this file runs the program.
+ *
+ * Commander's own complaints are usage errors and end with 2, whichever code it would choose.
+ */
+import { readFileSync } from 'node:fs'
+import process from 'node:process'
+import { CommanderError } from 'commander'
+import type { Command } from 'commander'
+import { failureText } from './failure.ts'
+import { createProgram, leafCommands } from './program.ts'
+import { createMask } from './secrets.ts'
+
+const USAGE_EXIT_CODE = 2
+
+/** What `package.json` says, beside `src` and `dist` alike. */
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { readonly version: string }).version
+}
+
+/** Commander exits by itself unless every command is told not to. */
+function throwInsteadOfExit(command: Command): void {
+  command.exitOverride()
+  for (const child of command.commands) throwInsteadOfExit(child)
+}
+
+/** @param args what was typed after `tidemark` */
+async function main(args: readonly string[]): Promise<void> {
+  const program = createProgram(packageVersion())
+  throwInsteadOfExit(program)
+  for (const [words, command] of leafCommands(program)) {
+    command.showHelpAfterError(`Try: tidemark ${words} --help`)
+  }
+  program.showHelpAfterError('Try: tidemark --help')
+  try {
+    await program.parseAsync(args, { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    // Help and version were asked for; everything else was told by Commander.
+    process.exitCode = error.exitCode === 0 ? 0 : USAGE_EXIT_CODE
+  }
+}
+
+// A reader that has seen enough (`| head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? 0 : 1)
+})
+
+try {
+  await main(process.argv.slice(2))
+} catch (error) {
+  process.exitCode = 1
+  const mask = createMask(process.env)
+  process.stderr.write(failureText(error, { json: false, debug: false, mask }))
+}

@@ -1,0 +1,106 @@
+/** A status in words: a table of the partitions, then what each open day waits for. */
+import type { Output } from './output.ts'
+import { reasonOf } from './status.ts'
+import type { PartitionStatus, StartedPartition, Status } from './status.ts'
+import { bytesWords, countWords, dayOrNull, dayWords, instantOrNull, instantWords } from './words.ts'
+
+export function printStatus(out: Output, status: Status): void {
+  out.line(`pipeline ${status.pipeline}, source ${status.source}\n`)
+  out.table(
+    ['PARTITION', 'POSITION', 'LAG', 'WATERMARK', 'CLOSED DAY', 'OPEN DAY', 'STATE'],
+    status.partitions.map(partitionRow),
+  )
+  out.line()
+  for (const each of status.partitions) out.line(waitingLine(each))
+  printFollowers(out, status)
+  out.line(`\nfirewall: ${status.firewall.future}: ${status.firewall.words}`)
+}
+
+function partitionRow(each: PartitionStatus): string[] {
+  if (each.state === 'not started') return [String(each.partition), 'not started']
+  return [
+    String(each.partition),
+    each.position,
+    bytesWords(each.lag),
+    each.watermark === undefined ? '-' : instantWords(each.watermark),
+    dayWords(each.closedDay),
+    dayWords(each.openDay?.day),
+    bytesWords(each.stateBytes),
+  ]
+}
+
+function waitingLine(each: PartitionStatus): string {
+  const where = `partition ${each.partition}:`
+  if (each.state === 'not started') return `${where} not started; \`tidemark run\` begins it`
+  const day = each.openDay?.words ?? 'waits for its first event'
+  return `${where} ${day}${ticked(each)}`
+}
+
+function ticked({ tickedWatermark, watermark }: StartedPartition): string {
+  return tickedWatermark !== undefined && tickedWatermark > (watermark ?? -Infinity)
+    ? ` (the clock has moved its days on to ${instantWords(tickedWatermark)})`
+    : ''
+}
+
+function printFollowers(out: Output, { partitions, rejects, rejectDirectory, tables }: Status): void {
+  const started = partitions.filter((each) => each.state === 'started')
+  const online = started.filter(({ onlinePosition }) => onlinePosition !== undefined)
+  if (online.length > 0) {
+    const behind = online.filter((each) => (each.onlinePosition ?? 0) < each.nextOffset)
+    out.line(
+      behind.length === 0
+        ? '\nonline: everything committed has been told'
+        : `\nonline: partitions ${behind.map(({ partition }) => partition).join(', ')} have changes that are not told yet`,
+    )
+  }
+  const dirty = started.reduce((sum, { dirtySlots }) => sum + dirtySlots, 0)
+  for (const { view, table, completeDay, rows, problem } of tables) {
+    out.line(
+      problem === undefined
+        ? `table ${table} (${view}): complete to ${dayWords(completeDay)}, ${countWords(rows)} rows`
+        : `table ${table} (${view}): ${problem}`,
+    )
+  }
+  if (tables.length > 0 && dirty > 0) out.line(`tables: ${countWords(dirty)} slots wait to be written`)
+  printRejects(out, rejects, rejectDirectory)
+}
+
+function printRejects(out: Output, rejects: Status['rejects'], directory: string): void {
+  const found = Object.entries(rejects).filter(([, count]) => count > 0)
+  if (found.length === 0) {
+    out.line('dead letters: none')
+    return
+  }
+  const words = found.map(([outcome, count]) => `${outcome} ${countWords(count)}`).join(', ')
+  const late = found.some(([outcome]) => reasonOf(outcome) === 'too_late')
+  out.line(`dead letters: ${words} (in ${directory}${late ? '; `tidemark late list` shows the late ones' : ''})`)
+}
+
+/** For machines: days and instants as ISO 8601 text. */
+export function statusData(status: Status): object {
+  return {
+    ...status,
+    partitions: status.partitions.map((each) => {
+      if (each.state === 'not started') return each
+      const { maxEventTime, watermark, tickedWatermark, closedDay, openDay, ...rest } = each
+      return {
+        ...rest,
+        maxEventTime: instantOrNull(maxEventTime),
+        watermark: instantOrNull(watermark),
+        tickedWatermark: instantOrNull(tickedWatermark),
+        closedDay: dayOrNull(closedDay),
+        openDay: openDay
+          ? {
+              day: dayOrNull(openDay.day),
+              closedByEvent: instantOrNull(openDay.closedByEventMs),
+              closedByClock: instantOrNull(openDay.closedByClockMs),
+              words: openDay.words,
+            }
+          : null,
+      }
+    }),
+    tables: status.tables.map(({ completeDay, ...rest }) => {
+      return { ...rest, completeDay: dayOrNull(completeDay) }
+    }),
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * Where a pipeline stands, gathered from copies of its state and from its tables, so that a run that is active notices
+ * nothing. Nothing is written.
+ */
+import { createCalendar } from '../core/day.ts'
+import type { DayIndex } from '../core/day.ts'
+import type { Pipeline } from '../core/definition.ts'
+import { position } from '../core/event.ts'
+import { planViews } from '../core/view-plan.ts'
+import type { Clock, Log, RecordSource, StateHead } from '../engine/ports.ts'
+import { TidemarkError } from '../errors.ts'
+import { openStateCopy } from '../leveldb/readers.ts'
+import { describeTable } from '../table/view.ts'
+import { openSource, openTables, OpenedParts, stateDirectory } from './compose.ts'
+import { openDayOf } from './day-close.ts'
+import type { OpenDay } from './day-close.ts'
+import { firewallOf } from './firewall.ts'
+import type { Firewall } from './firewall.ts'
+
+export interface Status {
+  readonly pipeline: string
+  readonly source: string
+  readonly partitions: readonly PartitionStatus[]
+  /** Records that could not be used, by reason, over all partitions and since the origin. */
+  readonly rejects: Readonly<Record<string, number>>
+  readonly rejectDirectory: string
+  readonly tables: readonly TableStatus[]
+  readonly firewall: Firewall
+}
+
+export type PartitionStatus =
+  | { readonly partition: number; readonly state: 'not started'; readonly endOffset: number }
+  | StartedPartition
+
+export interface StartedPartition {
+  readonly partition: number
+  readonly state: 'started'
+  /** `topic[partition]@offset` of the next record. */
+  readonly position: string
+  readonly nextOffset: number
+  readonly endOffset: number
+  /** In the log's own unit: bytes for files. */
+  readonly lag: number
+  readonly generation: number
+  readonly maxEventTime: number | undefined
+  readonly watermark: number | undefined
+  readonly tickedWatermark: number | undefined
+  readonly closedDay: DayIndex | undefined
+  readonly openDay: OpenDay | undefined
+  readonly counts: Readonly<Record<string, number>>
+  readonly onlinePosition: number | undefined
+  /** Slots that the tables still lack. */
+  readonly dirtySlots: number
+  readonly stateBytes: number
+}
+
+export interface TableStatus {
+  readonly view: string
+  readonly table: string
+  /** Last day that is whole in every partition. */
+  readonly completeDay: DayIndex | undefined
+  readonly rows: number
+  readonly files: number
+  readonly problem: string | undefined
+}
+
+export async function gatherStatus(
+  pipeline: Pipeline,
+  surroundings: { readonly clock: Clock; readonly log: Log },
+): Promise<Status> {
+  await using opened = new OpenedParts()
+  const source = opened.add(openSource(pipeline))
+  const { partitions } = await source.topology()
+  const found: PartitionStatus[] = []
+  for (let partition = 0; partition < partitions; partition += 1) {
+    found.push(await partitionStatus(pipeline, source, partition, surroundings.clock.wallMs()))
+  }
+  return {
+    pipeline: pipeline.name,
+    source: source.topic,
+    partitions: found,
+    rejects: rejectCounts(found),
+    rejectDirectory: pipeline.rejects.directory,
+    tables: await tableStatuses(pipeline, partitions, opened, surroundings),
+    firewall: await firewallOf(pipeline, source),
+  }
+}
+
+async function partitionStatus(
+  pipeline: Pipeline,
+  source: RecordSource,
+  partition: number,
+  wallMs: number,
+): Promise<PartitionStatus> {
+  const state = await openStateCopy(stateDirectory(pipeline, partition))
+  try {
+    const head = state?.head
+    if (state === undefined || head === undefined) {
+      return { partition, state: 'not started', endOffset: await endOffset(source, partition, 0) }
+    }
+    checkPipeline(pipeline, head)
+    return {
+      ...describeHead(pipeline, head, wallMs),
+      position: position(source.topic, partition, head.nextOffset),
+      ...(await lagOf(source, partition, head.nextOffset)),
+      dirtySlots: (await state.dirtySlots()).size,
+      stateBytes: await state.size(),
+    }
+  } finally {
+    await state?.[Symbol.asyncDispose]()
+  }
+}
+
+/** Another pipeline's numbers under this one's name would be believed. */
+function checkPipeline(pipeline: Pipeline, head: StateHead): void {
+  if (head.pipeline === pipeline.name) return
+  throw new TidemarkError(
+    'DEFINITION_CHANGED',
+    `${pipeline.state}: this state is of the pipeline ${head.pipeline}, not of ${pipeline.name}. Name another state directory`,
+  )
+}
+
+function describeHead(
+  { time: policy }: Pipeline,
+  { partition, generation, nextOffset, time, counts, online }: StateHead,
+  wallMs: number,
+): Omit<StartedPartition, 'position' | 'endOffset' | 'lag' | 'dirtySlots' | 'stateBytes'> {
+  const { maxEventTime } = time
+  return {
+    partition,
+    state: 'started',
+    nextOffset,
+    generation,
+    maxEventTime,
+    watermark: maxEventTime === undefined ? undefined : maxEventTime - policy.outOfOrdernessMs,
+    tickedWatermark: time.ticked,
+    closedDay: time.closedDay,
+    openDay: openDayOf(time, { policy, calendar: createCalendar(policy.zone), wallMs }),
+    counts,
+    onlinePosition: online?.marker.position,
+  }
+}
+
+async function lagOf(
+  source: RecordSource,
+  partition: number,
+  nextOffset: number,
+): Promise<{ readonly endOffset: number; readonly lag: number }> {
+  await using reader = await source.open(partition, nextOffset)
+  const end = await reader.endOffset()
+  return { endOffset: end, lag: reader.lag(nextOffset) }
+}
+
+async function endOffset(source: RecordSource, partition: number, from: number): Promise<number> {
+  await using reader = await source.open(partition, from)
+  return reader.endOffset()
+}
+
+const REASONS = ['undecodable', 'bad_timestamp', 'future', 'too_late', 'missing_key', 'bad_field']
+
+/** The engine counts a view's refusals under `view@version reason`. */
+export function reasonOf(outcome: string): string | undefined {
+  const reason = outcome.split(' ').at(-1) ?? outcome
+  return REASONS.includes(reason) ? reason : undefined
+}
+
+function rejectCounts(partitions: readonly PartitionStatus[]): Record<string, number> {
+  const total: Record<string, number> = {}
+  for (const each of partitions) {
+    if (each.state === 'not started') continue
+    for (const [outcome, count] of Object.entries(each.counts)) {
+      if (reasonOf(outcome) !== undefined) total[outcome] = (total[outcome] ?? 0) + count
+    }
+  }
+  return total
+}
+
+async function tableStatuses(
+  pipeline: Pipeline,
+  partitions: number,
+  opened: OpenedParts,
+  surroundings: { readonly clock: Clock; readonly log: Log },
+): Promise<TableStatus[]> {
+  const { offline } = pipeline.sinks
+  if (offline === undefined) return []
+  const { store } = await openTables(pipeline, offline, opened, surroundings)
+  return Promise.all(
+    planViews(pipeline).map(async ({ title, tableName }): Promise<TableStatus> => {
+      const nothing = { view: title, table: tableName, completeDay: undefined, rows: 0, files: 0 }
+      const table = store.table(tableName)
+      if (!(await table.log.latest((snapshot) => snapshot !== undefined))) {
+        return { ...nothing, problem: 'not made yet' }
+      }
+      try {
+        const { complete, rows, files } = await describeTable(table)
+        const completeDay =
+          complete.length < partitions ? undefined : Math.min(...complete.map(({ day }) => day))
+        return { ...nothing, completeDay, rows, files, problem: undefined }
+      } catch (error) {
+        if (!(error instanceof TidemarkError)) throw error
+        return { ...nothing, problem: error.message }
+      }
+    }),
+  )
+}

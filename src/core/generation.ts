@@ -1,0 +1,108 @@
+/**
+ * The record of a generation: everything beside the log that the content of the sinks is a function of (spec 1). Written
+ * once, beside the tables, and never changed; any change of it is the next generation.
+ */
+import type { DayIndex } from './day.ts'
+import type { Pipeline } from './definition.ts'
+
+/** Raised whenever the same log and record would give other content by another version of the engine. */
+export const SEMANTICS = 1
+
+export interface GenerationRecord {
+  readonly generation: number
+  readonly pipeline: string
+  readonly semantics: number
+  readonly zoneData: string
+  readonly policy: Policy
+  readonly slots: number
+  readonly partitions: number
+  /** In the order of their numbers in states; a new view comes last. */
+  readonly views: readonly RecordedView[]
+  readonly segments: readonly { readonly partition: number; readonly origin: number }[]
+  readonly amendments: readonly []
+}
+
+/** What decides about records before any view sees them. */
+export interface Policy {
+  readonly zone: string
+  readonly outOfOrdernessMs: number
+  readonly allowedLatenessMs: number
+  readonly maxFutureMs: number
+  readonly notBeforeMs: number
+  readonly duplicatesWithinMs: number
+  readonly event: string
+  readonly key: readonly string[]
+  readonly format: string
+}
+
+export interface RecordedView {
+  readonly name: string
+  readonly version: number
+  readonly hash: string
+  /** Column names with the first day for which each holds; absent: from the beginning. */
+  readonly since: Readonly<Record<string, DayIndex>>
+}
+
+export function recordOf(
+  pipeline: Pipeline,
+  parts: { readonly generation: number; readonly zoneData: string; readonly partitions: number; readonly origins: readonly number[] },
+): GenerationRecord {
+  return {
+    generation: parts.generation,
+    pipeline: pipeline.name,
+    semantics: SEMANTICS,
+    zoneData: pipeline.time.zone === 'UTC' ? 'none' : parts.zoneData,
+    policy: policyOf(pipeline),
+    slots: pipeline.sinks.offline?.slots ?? 1,
+    partitions: parts.partitions,
+    views: pipeline.views.map(({ name, version, hash }) => ({ name, version, hash, since: {} })),
+    segments: parts.origins.map((origin, partition) => ({ partition, origin })),
+    amendments: [],
+  }
+}
+
+function policyOf({ time, event, source }: Pipeline): Policy {
+  return {
+    zone: time.zone,
+    outOfOrdernessMs: time.outOfOrdernessMs,
+    allowedLatenessMs: time.allowedLatenessMs,
+    maxFutureMs: time.maxFutureMs,
+    notBeforeMs: time.notBeforeMs,
+    duplicatesWithinMs: event.id === undefined ? 0 : event.duplicatesWithinMs,
+    event: JSON.stringify([event.id ?? null, event.time]),
+    key: source.key,
+    format: source.format.kind,
+  }
+}
+
+/** Differences that one generation cannot span, in words; empty where the run may go on. Views are compared apart. */
+export function policyDifferences(stored: GenerationRecord, wanted: GenerationRecord): string[] {
+  const differences: string[] = []
+  const compare = (name: string, a: unknown, b: unknown): void => {
+    if (JSON.stringify(a) !== JSON.stringify(b)) {
+      differences.push(`${name}: was ${JSON.stringify(a)}, is now ${JSON.stringify(b)}`)
+    }
+  }
+  compare('pipeline', stored.pipeline, wanted.pipeline)
+  compare('semantics of the engine', stored.semantics, wanted.semantics)
+  compare('time zone data', stored.zoneData, wanted.zoneData)
+  compare('sinks.offline.slots', stored.slots, wanted.slots)
+  compare('partitions', stored.partitions, wanted.partitions)
+  for (const name of Object.keys(wanted.policy) as (keyof Policy)[]) {
+    compare(POLICY_KEYS[name], stored.policy[name], wanted.policy[name])
+  }
+  return differences
+}
+
+/** Where each part of the policy is written in a pipeline file. */
+const POLICY_KEYS: Readonly<Record<keyof Policy, string>> = {
+  zone: 'time.zone',
+  outOfOrdernessMs: 'time.outOfOrderness (ms)',
+  allowedLatenessMs: 'time.allowedLateness (ms)',
+  maxFutureMs: 'time.maxFuture (ms)',
+  notBeforeMs: 'time.notBefore (ms)',
+  duplicatesWithinMs: 'source.event.duplicatesWithin (ms)',
+  event: 'source.event',
+  key: 'source.key',
+  format: 'source.format',
+}

@@ -1,0 +1,200 @@
+/**
+ * What changed between two pipelines, and what each change asks for. Pure.
+ *
+ * A column's meaning may never change under its name and version: such a change is *semantic* and needs a new version of the
+ * view. What readers of old columns do not notice (added, renamed, removed) does not. Any change of a value's definition, and
+ * of what the whole log is judged by, begins a new generation.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import { canonicalCondition, fieldKey } from '../core/aggregate-key.ts'
+import type { Pipeline, ViewDefinition } from '../core/definition.ts'
+import { compareFeatures } from './compare-features.ts'
+import type { FeatureComparison } from './compare-features.ts'
+
+/** What a change asks for: a new version of the view, the next generation, or nothing. */
+export type Demand = 'version' | 'generation' | 'nothing'
+
+export interface Change {
+  /** Path in the pipeline file. */
+  readonly what: string
+  readonly demand: Demand
+  readonly why: string
+}
+
+export interface ViewComparison {
+  readonly view: string
+  /** `new version`: the same name under another version, which stands beside the old one. */
+  readonly kind: 'unchanged' | 'changed' | 'new version' | 'added' | 'removed'
+  readonly version: { readonly old?: number; readonly new?: number }
+  readonly hash: { readonly old?: string; readonly new?: string }
+  readonly changes: readonly Change[]
+  readonly features: readonly FeatureComparison[]
+  /** A semantic change without a new version. */
+  readonly needsVersion: boolean
+}
+
+export interface PipelineComparison {
+  readonly changes: readonly Change[]
+  readonly views: readonly ViewComparison[]
+  readonly needsVersion: boolean
+  readonly needsGeneration: boolean
+}
+
+export function comparePipelines(old: Pipeline, now: Pipeline): PipelineComparison {
+  const changes = pipelineChanges(old, now)
+  const names = new Set([...now.views, ...old.views].map(({ name }) => name))
+  const views = [...names].map((name) => {
+    const before = old.views.find((view) => view.name === name)
+    const after = now.views.find((view) => view.name === name)
+    return compareView(name, { before, after, old, now, changes })
+  })
+  const all = [...changes, ...views.flatMap((view) => view.changes)]
+  return {
+    changes,
+    views,
+    needsVersion: views.some((view) => view.needsVersion),
+    needsGeneration:
+      views.some(({ kind }) => kind !== 'unchanged') ||
+      all.some(({ demand }) => demand !== 'nothing'),
+  }
+}
+
+function pipelineChanges(old: Pipeline, now: Pipeline): Change[] {
+  const meaning = 'every event may belong to another day or entity'
+  const judging = 'records are judged by it: which are accepted changes'
+  const rows: readonly (readonly [
+    what: string,
+    of: (each: Pipeline) => unknown,
+    Demand,
+    string,
+  ])[] = [
+    ['name', ({ name }) => name, 'generation', 'state and online values are found under the name'],
+    [
+      'time.zone',
+      ({ time }) => time.zone,
+      'version',
+      'the days of every tile and row have other bounds',
+    ],
+    ['source.event.time', ({ event }) => event.time, 'version', meaning],
+    ['source.key', keyPlaces, 'version', 'entities are spread over the partitions in another way'],
+    ['source.event.id', ({ event }) => event.id, 'generation', judging],
+    [
+      'source.event.duplicatesWithin',
+      ({ event }) => event.duplicatesWithinMs,
+      'generation',
+      judging,
+    ],
+    [
+      'source.format',
+      ({ source }) => source.format,
+      'generation',
+      'the records are read in another way',
+    ],
+    ['source', ({ source }) => logIdentity(source.log), 'generation', 'another log'],
+    ['time.outOfOrderness', ({ time }) => time.outOfOrdernessMs, 'generation', judging],
+    ['time.allowedLateness', ({ time }) => time.allowedLatenessMs, 'generation', judging],
+    ['time.maxFuture', ({ time }) => time.maxFutureMs, 'generation', judging],
+    ['time.notBefore', ({ time }) => time.notBeforeMs, 'generation', judging],
+    ['sinks.offline.slots', slots, 'generation', 'the files of a day are split in another way'],
+    [
+      'time.idleAfter',
+      ({ time }) => time.idleAfterMs,
+      'nothing',
+      'ticks decide only when days are shown as closed',
+    ],
+    [
+      'time.tickHistorical',
+      ({ time }) => time.tickHistorical,
+      'nothing',
+      'ticks decide only when days are shown as closed',
+    ],
+  ]
+  return rows
+    .filter(([, of]) => !isDeepStrictEqual(of(old), of(now)))
+    .map(([what, , demand, why]) => ({ what, demand, why }))
+}
+
+function keyPlaces({ source }: Pipeline): unknown {
+  return source.key.map((name) => fieldKey(name, source.fields))
+}
+
+/** Slots are compared only where both have a table: a table that comes or goes is no change of its slots. */
+function slots({ sinks }: Pipeline): unknown {
+  return sinks.offline?.slots ?? 'no table'
+}
+
+function logIdentity(log: Pipeline['source']['log']): unknown {
+  return log.kind === 'kafka' ? [log.kind, log.topic] : [log.kind, log.directory]
+}
+
+interface Sides {
+  readonly before: ViewDefinition | undefined
+  readonly after: ViewDefinition | undefined
+  readonly old: Pipeline
+  readonly now: Pipeline
+  readonly changes: readonly Change[]
+}
+
+function compareView(view: string, sides: Sides): ViewComparison {
+  const { before, after, old, now } = sides
+  const none = { view, changes: [], features: [], needsVersion: false }
+  if (before === undefined || after === undefined) {
+    return {
+      ...none,
+      kind: before === undefined ? 'added' : 'removed',
+      version: { ...(before && { old: before.version }), ...(after && { new: after.version }) },
+      hash: { ...(before && { old: before.hash }), ...(after && { new: after.hash }) },
+    }
+  }
+  const changes = viewChanges(before, after, sides)
+  const features = compareFeatures(
+    { view: before, fields: old.source.fields },
+    { view: after, fields: now.source.fields },
+  )
+  const isSemantic =
+    [...changes, ...sides.changes].some(({ demand }) => demand === 'version') ||
+    features.some(({ kind }) => kind === 'semantic')
+  const isNewVersion = before.version !== after.version
+  const isSame = before.hash === after.hash && !isSemantic
+  return {
+    ...none,
+    kind: isNewVersion ? 'new version' : isSame ? 'unchanged' : 'changed',
+    version: { old: before.version, new: after.version },
+    hash: { old: before.hash, new: after.hash },
+    changes,
+    features,
+    needsVersion: isSemantic && !isNewVersion,
+  }
+}
+
+function viewChanges(before: ViewDefinition, after: ViewDefinition, { old, now }: Sides): Change[] {
+  const path = `views.${after.name}`
+  const entity = (view: ViewDefinition, { source }: Pipeline): unknown =>
+    view.entity.map((name) => [name, fieldKey(name, source.fields)])
+  const where = (view: ViewDefinition, { source }: Pipeline): unknown =>
+    view.where && canonicalCondition(view.where, source.fields)
+  const changes: Change[] = []
+  if (!isDeepStrictEqual(entity(before, old), entity(after, now))) {
+    changes.push({
+      what: `${path}.entity`,
+      demand: 'version',
+      why: 'the rows are about something else',
+    })
+  }
+  if (!isDeepStrictEqual(where(before, old), where(after, now))) {
+    changes.push({
+      what: `${path}.where`,
+      demand: 'version',
+      why: 'every feature counts other records',
+    })
+  }
+  if (!isDeepStrictEqual(before.windows, after.windows)) {
+    const why = 'an entity has rows for as many days as the longest window'
+    changes.push({ what: `${path}.windows`, demand: 'generation', why })
+  }
+  if (before.online !== after.online) {
+    const why = 'another day is served online; stored tiles answer it'
+    changes.push({ what: `${path}.online`, demand: 'generation', why })
+  }
+  return changes
+}

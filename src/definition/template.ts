@@ -1,0 +1,89 @@
+/**
+ * What `tidemark init` writes: a commented pipeline file and a small log of events to run it on at once. Pure: the same
+ * options give the same bytes.
+ */
+import type { DayIndex } from '../core/day.ts'
+import { sampleEvents } from './sample-events.ts'
+
+export const DEFAULT_PIPELINE_FILE = 'pipeline.yaml'
+
+export interface InitOptions {
+  /** Of the pipeline. */
+  readonly name?: string
+  /** Last day of the sample events, UTC; yesterday makes the run look live. */
+  readonly endDay: DayIndex
+}
+
+export interface InitFile {
+  /** Relative to the directory that is initialised. */
+  readonly path: string
+  readonly content: string
+}
+
+const PARTITIONS = 2
+
+export function initFiles({ name = 'shop', endDay }: InitOptions): InitFile[] {
+  const partitions = sampleEvents(endDay, PARTITIONS)
+  return [
+    { path: DEFAULT_PIPELINE_FILE, content: pipelineTemplate(name) },
+    ...partitions.map((lines, partition) => ({
+      path: `events/${partition}.jsonl`,
+      content: `${lines.join('\n')}\n`,
+    })),
+  ]
+}
+
+function pipelineTemplate(name: string): string {
+  return `# A Tidemark pipeline. Check it:  tidemark validate      Run it to the end of the log:  tidemark run --until-end
+# Every key with its default is in docs/pipeline.md. \${VAR} and \${VAR:-default} take values from the environment.
+name: ${name}
+
+source:
+  # One append-only file of JSON lines per partition: events/0.jsonl, events/1.jsonl. Append to them while it runs.
+  files:
+    directory: ./events
+    timestamp: received_ms # when the line was written; an event time far beyond it is refused
+  # Instead: kafka: { brokers: "\${KAFKA_BROKERS:-127.0.0.1:9092}", topic: ${name}.events }
+  format: json # or  avro: schemas/event.avsc
+  key: user_id # what the log is partitioned by: all events of a user are in one partition
+  fields:
+    user_id: string
+    item_id: int64
+    event_type: string
+    amount: decimal(18,2) # exact: money is never a double
+    # shop: { path: order.shop.id, type: string }   a field inside; also $key, $timestamp, $header.name
+  event:
+    id: event_id # optional; exact duplicates are left out
+    time: { field: event_ms, format: ms } # or s, us, iso, { pattern, zone }
+
+time:
+  zone: UTC # the civil days of windows; any IANA zone
+  outOfOrderness: 30m # the watermark stays this far behind the newest event
+  allowedLateness: 24h # an event may come this long after its day was closed
+
+views:
+  user_activity:
+    version: 1 # raise it when the meaning of a feature changes
+    entity: user_id # contains the source's key
+    windows: [1d, 7d, 30d] # whole days, today included
+    features:
+      clicks: { count: "*", where: { event_type: click } } # columns clicks_1d, clicks_7d, clicks_30d
+      views: { count: "*", where: { event_type: view } }
+      spend: { sum: amount, where: { event_type: purchase }, windows: [7d, 30d] }
+      largest: { max: amount, where: { event_type: purchase }, windows: [30d] }
+      last_item: { last: item_id, windows: [30d] }
+    derived:
+      ctr: clicks / nullif(views, 0) # bare names: one column per window
+      spike: clicks_1d * 30 / nullif(clicks_30d, 0) # names with their window: one column
+    online: current # today's events so far; closed: the row of the last closed day
+    ttl: 40d
+    owner: growth
+    tags: { pii: none }
+
+sinks:
+  online: { leveldb: ./online } # or  redis: "\${REDIS_URL}"
+  offline: { delta: ./features } # a Delta table per view
+
+state: ./state
+`
+}

@@ -1,0 +1,200 @@
+/**
+ * From a fetched batch to changed tiles in memory and the notes of what changed; what is noted goes out with the next commit.
+ * Reads the state for tiles and ids that are not in memory; writes nothing.
+ */
+import type { DayIndex } from '../core/day.ts'
+import { formatSlot } from '../core/dirty-slot.ts'
+import { position } from '../core/event.ts'
+import type { EventBatch } from '../core/event.ts'
+import { ViewFold } from '../core/fold.ts'
+import type { FoldNotes, RoutedBatch } from '../core/fold.ts'
+import { Judge, VERDICT_NAMES, Verdict } from '../core/judge.ts'
+import type { JudgedBatch, LogClose } from '../core/judge.ts'
+import type { PartitionTime } from '../core/partition-time.ts'
+import { slotOf } from '../core/slot.ts'
+import type { PartitionContext } from './partition-context.ts'
+import type { Milestone, Reject } from './ports.ts'
+import { RejectLimit, aboveLimit } from './reject-limit.ts'
+import type { RejectCounts } from './reject-limit.ts'
+import { rejectOf, viewRejects } from './rejects.ts'
+
+/** What happened since the last commit. */
+export interface Uncommitted extends FoldNotes {
+  readonly changed: Set<string>[]
+  readonly rejects: FoldNotes['rejects']
+  readonly refused: Reject[]
+  readonly ids: Map<string, DayIndex>
+  readonly milestones: Milestone[]
+  records: number
+  bytes: number
+}
+
+export function nothingUncommitted(views: number): Uncommitted {
+  return {
+    dirty: new Map(),
+    changed: Array.from({ length: views }, () => new Set<string>()),
+    rejects: [],
+    counts: new Map(),
+    refused: [],
+    ids: new Map(),
+    milestones: [],
+    records: 0,
+    bytes: 0,
+  }
+}
+
+export class BatchFold {
+  readonly folds: readonly ViewFold[]
+  readonly #context: PartitionContext
+  readonly #time: PartitionTime
+  readonly #judge: Judge
+  readonly #limit: RejectLimit
+  readonly #topic: string
+
+  constructor(
+    context: PartitionContext,
+    start: { readonly time: PartitionTime; readonly rejects: RejectCounts; readonly topic: string },
+  ) {
+    const { pipeline, views, slots } = context
+    this.#context = context
+    this.#time = start.time
+    this.#topic = start.topic
+    this.#judge = new Judge(start.time, pipeline.event)
+    this.#limit = new RejectLimit(pipeline.rejects.limit, start.rejects)
+    const tilesMax = Math.max(1_000, Math.floor(pipeline.memory.tilesMax / views.length))
+    this.folds = views.map((view) => new ViewFold(view, { tilesMax, slots }))
+  }
+
+  get rejectCounts(): RejectCounts {
+    return this.#limit.counts
+  }
+
+  /** @throws REJECTS_ABOVE_LIMIT; then nothing of the batch may be committed */
+  async fold(events: EventBatch, notes: Uncommitted): Promise<void> {
+    const judged = this.#judge.judge(events, await this.#knownIds(events, notes))
+    const rejectsBefore = notes.rejects.length
+    const routed = this.folds.map((fold) => fold.route(events, judged, notes))
+    this.#checkLimit(events, judged, notes.rejects.slice(rejectsBefore))
+    this.#noteVerdicts(events, judged, notes)
+    notes.refused.push(...viewRejects(this.#context, events, notes.rejects.splice(rejectsBefore)))
+    for (const close of judged.closes) this.#noteClose(events, close, notes)
+    for (const [id, day] of judged.seen) notes.ids.set(id, day)
+    for (const [view, batch] of routed.entries()) {
+      await this.#loadMissing(view, batch)
+      this.folds[view]?.apply(batch, events)
+    }
+    notes.records += events.records.count
+    notes.bytes += events.records.bytes.length
+  }
+
+  async #knownIds(events: EventBatch, notes: Uncommitted): Promise<Map<string, DayIndex>> {
+    const known = new Map<string, DayIndex>()
+    if (events.ids === undefined) return known
+    const unknown: string[] = []
+    for (const id of new Set(events.ids)) {
+      if (id === undefined) continue
+      const day = notes.ids.get(id)
+      if (day === undefined) unknown.push(id)
+      else known.set(id, day)
+    }
+    const days = await this.#context.state.ids(unknown)
+    days.forEach((day, i) => {
+      if (day !== undefined) known.set(unknown[i] as string, day)
+    })
+    return known
+  }
+
+  async #loadMissing(view: number, batch: RoutedBatch): Promise<void> {
+    if (batch.missing.length === 0) return
+    const { state, slots, codecs } = this.#context
+    const keys = batch.missing.map(({ day, entity }) => ({ day, entity, slot: slotOf(entity, slots) }))
+    const stored = await state.tiles(view, keys)
+    stored.forEach((bytes, i) => {
+      const missing = batch.missing[i]
+      if (bytes && missing) codecs[view]?.decode(bytes, batch.cache.slab, missing.slot)
+    })
+  }
+
+  /** Rejects of the partition and of views, one per record, in the order of the log. */
+  #checkLimit(events: EventBatch, judged: JudgedBatch, viewRejects: readonly { readonly index: number }[]): void {
+    const byViews = new Set(viewRejects.map(({ index }) => index))
+    const refused: number[] = []
+    for (let i = 0; i < judged.verdicts.length; i += 1) {
+      const verdict = judged.verdicts[i] as number
+      if (verdict === Verdict.TOMBSTONE) continue
+      const rejected = isReject(verdict) || byViews.has(i)
+      if (rejected) refused.push(i)
+      if (this.#limit.count(rejected)) continue
+      const { partition, pipeline } = this.#context
+      const samples = refused.slice(-3).map((index) => this.#sample(events, judged, index))
+      throw aboveLimit(`${this.#topic}[${partition}]`, pipeline.rejects.limit, samples)
+    }
+  }
+
+  #sample(events: EventBatch, judged: JudgedBatch, i: number): string {
+    const at = position(this.#topic, this.#context.partition, events.records.offsets[i] as number)
+    const verdict = judged.verdicts[i] as number
+    const { reason, message } = isReject(verdict)
+      ? rejectOf(this.#context, events, { index: i, verdict, bucket: judged.buckets[i] as number })
+      : { reason: 'bad_field or missing_key', message: 'a view could not use the record' }
+    return `${at} ${reason}: ${message}`
+  }
+
+  #noteVerdicts(events: EventBatch, judged: JudgedBatch, notes: Uncommitted): void {
+    const { counts } = notes
+    const tally = new Array<number>(VERDICT_NAMES.length).fill(0)
+    for (const [i, verdict] of judged.verdicts.entries()) {
+      tally[verdict] = (tally[verdict] ?? 0) + 1
+      if (!isReject(verdict)) continue
+      const bucket = judged.buckets[i] as number
+      notes.refused.push(rejectOf(this.#context, events, { index: i, verdict, bucket }))
+    }
+    VERDICT_NAMES.forEach((name, verdict) => {
+      const records = tally[verdict] ?? 0
+      if (records > 0) counts.set(name, (counts.get(name) ?? 0) + records)
+    })
+    if (judged.late > 0) counts.set('late', (counts.get('late') ?? 0) + judged.late)
+  }
+
+  #noteClose(events: EventBatch, close: LogClose, notes: Uncommitted): void {
+    const offset = events.records.offsets[close.index] as number
+    const timestamp = events.records.timestamps[close.index] as number
+    const { watermark, maxEventTime, through } = close
+    const first = close.after === -Infinity ? through : close.after + 1
+    for (let day = first; day <= through; day += 1) {
+      const { generation } = this.#context
+      notes.milestones.push({ day, generation, offset: offset + 1, watermark, maxEventTime, timestamp })
+    }
+    this.noteClosed({ after: close.closedBefore, through, newestDay: close.newestDayBefore, offset }, notes)
+  }
+
+  /**
+   * Closed days need their rows and tiles written: all slots are dirty. Days so far after the newest event that every
+   * window is empty have no rows.
+   */
+  noteClosed(
+    closed: { readonly after: DayIndex; readonly through: DayIndex; readonly newestDay: DayIndex; readonly offset: number },
+    notes: Uncommitted,
+  ): void {
+    if (closed.after === -Infinity || closed.newestDay === -Infinity) return
+    const { views, slots } = this.#context
+    for (const { index: view, longestWindow } of views) {
+      const last = Math.min(closed.through, closed.newestDay + longestWindow)
+      for (let day = closed.after + 1; day <= last; day += 1) {
+        for (let slot = 0; slot < slots; slot += 1) {
+          notes.dirty.set(formatSlot({ kind: 'rows', view, day, slot }), closed.offset)
+          if (day <= closed.newestDay) notes.dirty.set(formatSlot({ kind: 'tiles', view, day, slot }), closed.offset)
+        }
+      }
+    }
+  }
+
+  /** The last committed time; ticks go through it too. */
+  get time(): PartitionTime {
+    return this.#time
+  }
+}
+
+function isReject(verdict: number): boolean {
+  return verdict >= Verdict.UNDECODABLE && verdict <= Verdict.TOO_LATE
+}

@@ -1,0 +1,96 @@
+/** From an entity's tiles to its value in the online store: versioned, retried, counted. */
+import type { DayIndex } from '../core/day.ts'
+import { onlineRow } from '../core/online-row.ts'
+import { WindowEvaluator } from '../core/window.ts'
+import { invariant } from '../errors.ts'
+import type { PartitionContext } from './partition-context.ts'
+import type { EntityTiles, OnlineStore, OnlineValue } from './ports.ts'
+import { retryForEver } from './retry.ts'
+
+export class OnlineTeller {
+  readonly #context: PartitionContext
+  readonly #store: OnlineStore
+  readonly #windows: readonly WindowEvaluator[]
+  readonly #onTrouble: (failing: boolean) => void
+  #written = 0
+  #refused = 0
+  #foreign = 0
+
+  constructor(context: PartitionContext, store: OnlineStore, onTrouble: (failing: boolean) => void) {
+    this.#context = context
+    this.#store = store
+    this.#onTrouble = onTrouble
+    this.#windows = context.views.map((view, i) => {
+      const codec = context.codecs[i]
+      invariant(codec, `view ${i} has a codec`)
+      return new WindowEvaluator(view, codec)
+    })
+  }
+
+  get written(): number {
+    return this.#written
+  }
+
+  get refused(): number {
+    return this.#refused
+  }
+
+  /** Values whose key another partition holds: see spec 3, partitions. */
+  get foreign(): number {
+    return this.#foreign
+  }
+
+  /** The entity's tiles, decoded, until the next call. */
+  load(view: number, tiles: EntityTiles): WindowEvaluator {
+    const windows = this.#windows[view]
+    invariant(windows, `view ${view} is planned`)
+    windows.load(tiles)
+    return windows
+  }
+
+  /** The value now, as of the last close. */
+  value(view: number, tiles: EntityTiles): OnlineValue {
+    const { views, committed, calendar, partition, generation } = this.#context
+    const plan = views[view]
+    invariant(plan, `view ${view} is planned`)
+    const row = onlineRow(plan, this.load(view, tiles), this.#closedDay(tiles, calendar.dayOf(committed.watermark)))
+    return {
+      view: plan.onlineName,
+      entity: tiles.entity,
+      partition,
+      version: { generation, offset: tiles.offset, day: row.asOf },
+      fields: row.fields,
+      nextDay: row.nextDay,
+      watermark: committed.watermark,
+      eventTime: row.eventTime,
+      state: row.asOf <= committed.finalDay ? 'final' : 'provisional',
+      definition: plan.definition.hash,
+      ttlMs: plan.definition.ttlMs,
+    }
+  }
+
+  async tell(values: readonly OnlineValue[]): Promise<void> {
+    if (values.length === 0) return
+    const { partition } = this.#context
+    const result = await retryForEver(() => this.#store.write(values), {
+      ...this.#context,
+      what: `online: writing ${values.length} values of partition ${partition}`,
+      onTrouble: this.#onTrouble,
+    })
+    this.#written += result.written
+    this.#refused += result.refused
+    this.#foreign += result.foreign.length
+    for (const { view, entity, partition: holder } of result.foreign.slice(0, 3)) {
+      this.#context.log.warn(
+        { view, partition, holder },
+        `key in two partitions: ${view} ${JSON.stringify(entity)} is held by partition ${holder}, partition ${partition} has it too. Producers use different partitioners; see docs/operate.md`,
+      )
+    }
+  }
+
+  /** Before the first close nothing is closed; any day before the tiles serves. */
+  #closedDay(tiles: EntityTiles, watermarkDay: DayIndex): DayIndex {
+    const { closedDay } = this.#context.committed
+    return closedDay === -Infinity ? Math.min(watermarkDay, tiles.tiles[0]?.day ?? watermarkDay) - 1 : closedDay
+  }
+}

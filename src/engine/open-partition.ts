@@ -1,0 +1,176 @@
+/**
+ * Opening a partition: its state is checked against the log and the definitions, its followers compare what the sinks hold
+ * with what the state knows, and the loop is made ready. Nothing is written before all of it has passed.
+ */
+import { createCalendar } from '../core/day.ts'
+import type { DayIndex } from '../core/day.ts'
+import { NO_TIME, PartitionTime } from '../core/partition-time.ts'
+import { TileCodec } from '../core/tile-codec.ts'
+import type { ViewPlan } from '../core/view-plan.ts'
+import { TidemarkError } from '../errors.ts'
+import { BatchFold } from './batch-fold.ts'
+import { IdleTicks } from './idle-ticks.ts'
+import { OnlineFollower } from './online-follower.ts'
+import { noteCommitted } from './partition-context.ts'
+import type { Committed, PartitionContext } from './partition-context.ts'
+import { PartitionTask } from './partition-task.ts'
+import type { RunParts } from './parts.ts'
+import type { PartitionReader, PartitionState, StateHead, ViewState } from './ports.ts'
+import { TableFollower } from './table-follower.ts'
+import type { ViewTables } from './table-follower.ts'
+import { ReadTurns } from './turns.ts'
+
+export interface OpenPartition {
+  readonly context: PartitionContext
+  readonly task: PartitionTask
+  readonly online: OnlineFollower | undefined
+  readonly table: TableFollower | undefined
+  readonly reader: PartitionReader
+}
+
+export interface Assignment {
+  readonly partition: number
+  readonly partitions: number
+  readonly generation: number
+  readonly slots: number
+  readonly views: readonly ViewPlan[]
+  readonly tables: readonly ViewTables[]
+  readonly untilEnd: boolean
+  /** Ends everything at once, after a failure. */
+  readonly signal: AbortSignal
+  /** Ends the run cleanly. */
+  readonly stop: AbortSignal
+}
+
+/** @throws DEFINITION_CHANGED, SOURCE_CHANGED, OFFSET_GONE, GENERATION_CHANGED, STATE_* */
+export async function openPartition(
+  parts: RunParts,
+  assignment: Assignment,
+  state: PartitionState,
+): Promise<OpenPartition> {
+  const { partition, views, tables } = assignment
+  const head = openHead(parts, assignment, state.head)
+  const reader = await parts.source.open(partition, head.nextOffset)
+  checkLog(parts, head, await reader.identity())
+  const calendar = createCalendar(parts.pipeline.time.zone)
+  const time = new PartitionTime(calendar, { ...parts.pipeline.time, origin: head.origin }, head.time)
+  const committed = committedAt(time, head)
+  const context: PartitionContext = {
+    partition,
+    pipeline: parts.pipeline,
+    views,
+    codecs: views.map((view, i) => new TileCodec(view.layout, head.views[i]?.layouts ?? [])),
+    calendar,
+    generation: assignment.generation,
+    slots: assignment.slots,
+    run: parts.run,
+    state,
+    turns: new ReadTurns(parts.clock),
+    clock: parts.clock,
+    log: parts.log,
+    signal: assignment.signal,
+    committed,
+  }
+  const online = parts.online && (await OnlineFollower.open(context, parts.online, head))
+  const table = tables.length === 0 ? undefined : await openTable(context, tables, head)
+  const claimedDay = Math.max(online ? online.asOf - 1 : -Infinity, ...completeDays(table))
+  const { online: store } = parts
+  const task = new PartitionTask({
+    context,
+    topic: parts.source.topic,
+    reader,
+    decoder: parts.decoder,
+    rejects: parts.rejects,
+    head,
+    batchFold: new BatchFold(context, { time, rejects: head.rejects, topic: parts.source.topic }),
+    online,
+    table,
+    ticks: new IdleTicks({
+      policy: parts.pipeline.time,
+      clock: parts.clock,
+      log: parts.log,
+      storeNowMs: store && (() => store.nowMs()),
+      claimedDay,
+    }),
+    stopAt: assignment.untilEnd ? await reader.endOffset() : undefined,
+    stop: assignment.stop,
+  })
+  return { context, task, online, table, reader }
+}
+
+function completeDays(table: TableFollower | undefined): DayIndex[] {
+  return (table?.complete ?? []).flatMap((day) => (day === undefined ? [] : [day]))
+}
+
+function committedAt(time: PartitionTime, head: StateHead): Committed {
+  const committed = { nextOffset: 0, closedDay: 0, finalDay: 0, watermark: 0, completeFrom: undefined, catchingUp: false }
+  noteCommitted(committed, time, { nextOffset: head.nextOffset, catchingUp: true })
+  return committed
+}
+
+/** The stored head under the definitions of now, or the head of a partition that begins. */
+function openHead({ pipeline }: RunParts, assignment: Assignment, stored: StateHead | undefined): StateHead {
+  const { partition, partitions, generation, views } = assignment
+  const origin = 0
+  const head: StateHead = stored ?? {
+    format: 1,
+    pipeline: pipeline.name,
+    partition,
+    partitions,
+    logIdentity: undefined,
+    generation,
+    origin,
+    nextOffset: origin,
+    time: NO_TIME,
+    views: [],
+    rejects: { judged: 0, rejected: 0 },
+    counts: {},
+    online: undefined,
+    table: { complete: [] },
+  }
+  if (head.pipeline !== pipeline.name || head.partition !== partition) {
+    throw new TidemarkError(
+      'STATE_DAMAGED',
+      `the state of partition ${partition} says that it belongs to pipeline ${head.pipeline}, partition ${head.partition}. The directories were mixed up; put each back in its place`,
+    )
+  }
+  return { ...head, generation, views: views.map((view) => viewState(view, head)) }
+}
+
+function viewState(view: ViewPlan, head: StateHead): ViewState {
+  const { name, version, hash } = view.definition
+  const known = head.views.find((candidate) => candidate.name === name && candidate.version === version)
+  const layouts = known?.layouts ?? []
+  const own = view.layout.signature
+  const isKnown = layouts.some((layout) => JSON.stringify(layout) === JSON.stringify(own))
+  return { name, version, hash, layouts: isKnown ? layouts : [...layouts, own] }
+}
+
+/** The log must be the one that the state was built from. */
+function checkLog({ source }: RunParts, head: StateHead, identity: string | undefined): void {
+  if (head.logIdentity === undefined || identity === undefined || head.logIdentity === identity) return
+  throw new TidemarkError(
+    'SOURCE_CHANGED',
+    `${source.topic}[${head.partition}] is another log than the one that the state was built from: it was deleted and made again. ` +
+      'Nothing was read. Either bring the old log back, or begin anew: move the state, the tables and the online store away and run again',
+  )
+}
+
+async function openTable(
+  context: PartitionContext,
+  tables: readonly ViewTables[],
+  head: StateHead,
+): Promise<TableFollower> {
+  const { partition, state } = context
+  const complete = await Promise.all(
+    tables.map(async ({ rows, tiles }) => ({
+      rows: (await rows.complete()).get(partition),
+      tiles: (await tiles.complete()).get(partition),
+    })),
+  )
+  const closedAt = new Map(head.time.tickCloses)
+  for (const { day, timestamp } of await state.milestones()) {
+    if (!Number.isNaN(timestamp)) closedAt.set(day, timestamp)
+  }
+  return new TableFollower(context, { tables, complete, dirty: await state.dirtySlots(), closedAt })
+}

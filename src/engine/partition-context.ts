@@ -1,0 +1,54 @@
+/** What the loop of a partition and its followers share. */
+import type { Calendar, DayIndex } from '../core/day.ts'
+import type { Pipeline } from '../core/definition.ts'
+import type { PartitionTime } from '../core/partition-time.ts'
+import type { TileCodec } from '../core/tile-codec.ts'
+import type { ViewPlan } from '../core/view-plan.ts'
+import type { Clock, Log, PartitionState } from './ports.ts'
+import type { ReadTurns } from './turns.ts'
+
+export interface PartitionContext {
+  readonly partition: number
+  readonly pipeline: Pipeline
+  readonly views: readonly ViewPlan[]
+  /** By view. */
+  readonly codecs: readonly TileCodec[]
+  readonly calendar: Calendar
+  readonly generation: number
+  /** Hash slots of a (view, day). */
+  readonly slots: number
+  readonly run: string
+  readonly state: PartitionState
+  readonly turns: ReadTurns
+  readonly clock: Clock
+  readonly log: Log
+  readonly signal: AbortSignal
+  /** Where the last commit left the partition. */
+  readonly committed: Committed
+}
+
+/** Replaced as a whole by each commit. */
+export interface Committed {
+  nextOffset: number
+  /** Last closed day; -Infinity before the first event. */
+  closedDay: DayIndex
+  /** Last day into which no record can come any more. */
+  finalDay: DayIndex
+  watermark: number
+  completeFrom: DayIndex | undefined
+  /** Far behind the end of the log: followers save their strength. */
+  catchingUp: boolean
+}
+
+export function noteCommitted(
+  committed: Committed,
+  time: PartitionTime,
+  at: { readonly nextOffset: number; readonly catchingUp: boolean },
+): void {
+  committed.nextOffset = at.nextOffset
+  committed.catchingUp = at.catchingUp
+  committed.closedDay = time.closedDay
+  committed.finalDay = time.finalDay
+  committed.watermark = time.watermark
+  committed.completeFrom = time.state.completeFrom
+}

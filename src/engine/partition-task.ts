@@ -1,0 +1,285 @@
+/**
+ * One assigned partition: read -> decode -> fold -> commit, with turns for the followers in between.
+ *
+ * The loop is the only caller of the state. Each round serves the reads that followers queued, commits when it is time,
+ * then folds the next batch, which was fetched meanwhile. It holds the fold back only where followers ask for it: days that
+ * close faster than the table takes them, an online store that is gone while its backlog is full.
+ */
+import type { DayIndex } from '../core/day.ts'
+import type { RecordBatch } from '../core/event.ts'
+import { BatchFold, nothingUncommitted } from './batch-fold.ts'
+import type { Uncommitted } from './batch-fold.ts'
+import { commit } from './commit.ts'
+import { noteCommitted } from './partition-context.ts'
+import type { PartitionContext } from './partition-context.ts'
+import type { PartitionProgress } from './parts.ts'
+import type { OnlineFollower } from './online-follower.ts'
+import type { Decoder, PartitionReader, RejectSink, StateCommit, StateHead } from './ports.ts'
+import { CLOSED_DAYS_WAITING_MAX } from './table-follower.ts'
+import type { TableFollower } from './table-follower.ts'
+import type { IdleTicks } from './idle-ticks.ts'
+import { encodeTiles } from './tile-writes.ts'
+
+const FETCH_BYTES = 4 * 1024 * 1024
+/** What followers may read between two batches while there is something to fold. */
+const TURN_BUDGET_MS = 15
+const IDLE_TURN_BUDGET_MS = 200
+const POLL_MS = 50
+const LEAVE_MS = 3_000
+const MAINTENANCE_LIMIT = 2_000
+/** Behind the end by more than this many bytes or records: far behind. */
+const FAR_BEHIND = 1_000_000
+
+export interface PartitionTaskParts {
+  readonly context: PartitionContext
+  readonly topic: string
+  readonly reader: PartitionReader
+  readonly decoder: Decoder
+  readonly rejects: RejectSink
+  readonly head: StateHead
+  readonly batchFold: BatchFold
+  readonly online: OnlineFollower | undefined
+  readonly table: TableFollower | undefined
+  readonly ticks: IdleTicks
+  /** Stop, drained, once this offset is reached. */
+  readonly stopAt: number | undefined
+  /** Stop now: commit, tell what is committed, release. */
+  readonly stop: AbortSignal
+}
+
+export class PartitionTask {
+  readonly #parts: PartitionTaskParts
+  readonly #startOffset: number
+  #head: StateHead
+  #nextOffset: number
+  #notes: Uncommitted
+  #fetch: Promise<RecordBatch | undefined> | undefined
+  #lastCommitMs: number
+  #records = 0
+  #phase: PartitionProgress['phase'] = 'starting'
+  #maintenanceDue = true
+
+  constructor(parts: PartitionTaskParts) {
+    this.#parts = parts
+    this.#head = parts.head
+    this.#nextOffset = parts.head.nextOffset
+    this.#startOffset = parts.head.nextOffset
+    this.#notes = nothingUncommitted(parts.context.views.length)
+    this.#lastCommitMs = parts.context.clock.monotonicMs()
+  }
+
+  get progress(): PartitionProgress {
+    const { context, reader, online, table } = this.#parts
+    const { time } = this.#parts.batchFold
+    return {
+      partition: context.partition,
+      startOffset: this.#startOffset,
+      nextOffset: this.#nextOffset,
+      endOffset: this.#nextOffset + reader.lag(this.#nextOffset),
+      records: this.#records,
+      counts: this.#countsWith(this.#notes),
+      watermark: Number.isFinite(time.watermark) ? time.watermark : undefined,
+      closedDay: Number.isFinite(time.closedDay) ? time.closedDay : undefined,
+      onlineBacklog: online?.backlog ?? 0,
+      dirtySlots: table?.dirtySlots ?? 0,
+      rowsWritten: table?.rowsWritten ?? 0,
+      valuesWritten: online?.valuesWritten ?? 0,
+      phase: this.#phase,
+    }
+  }
+
+  /** Until it is told to stop, or `stopAt` is reached and everything is drained. */
+  async run(): Promise<void> {
+    const { context, stop } = this.#parts
+    while (!stop.aborted && !context.signal.aborted) {
+      await context.turns.serve(this.#mayFold() ? TURN_BUDGET_MS : IDLE_TURN_BUDGET_MS)
+      if (this.#isCommitDue()) await this.#commit()
+      await this.#maintain()
+      if (await this.#drainedAtEnd()) break
+      const batch = this.#mayFold() ? await this.#nextBatch() : undefined
+      if (batch) await this.#fold(batch)
+      else await this.#rest()
+    }
+    if (!context.signal.aborted) await this.#leave()
+    this.#phase = 'stopped'
+  }
+
+  /** A last commit, and a short time for the online store to be told of it: then a restart has nothing to scan for. */
+  async #leave(): Promise<void> {
+    const { context, online } = this.#parts
+    const end = context.clock.monotonicMs() + LEAVE_MS
+    do {
+      if (this.#hasUncommitted() || this.#followersMoved()) await this.#commit()
+      if (online?.toldAll ?? true) break
+      await context.turns.serve(IDLE_TURN_BUDGET_MS)
+      await context.turns.wakeup.wait(POLL_MS)
+    } while (context.clock.monotonicMs() < end)
+    if (this.#hasUncommitted() || this.#followersMoved()) await this.#commit()
+  }
+
+  async #nextBatch(): Promise<RecordBatch | undefined> {
+    const { reader } = this.#parts
+    this.#fetch ??= reader.read(FETCH_BYTES)
+    const batch = await this.#fetch
+    // The next one is fetched while this one is folded.
+    this.#fetch = batch ? reader.read(FETCH_BYTES) : undefined
+    this.#fetch?.catch(() => undefined)
+    return batch
+  }
+
+  async #fold(batch: RecordBatch): Promise<void> {
+    const { decoder, batchFold, reader, ticks, context } = this.#parts
+    if (this.#head.logIdentity === undefined) {
+      this.#head = { ...this.#head, logIdentity: await reader.identity() }
+    }
+    this.#phase = this.#isFarBehind() ? 'catching up' : 'live'
+    await batchFold.fold(decoder.decode(batch), this.#notes)
+    this.#nextOffset = batch.nextOffset
+    this.#records += batch.count
+    ticks.noteRecords(context.clock.monotonicMs())
+    this.#applyTick(ticks.claim(batchFold.time))
+  }
+
+  /** Nothing to fold now: time may tick, and house-keeping has its chance. */
+  async #rest(): Promise<void> {
+    const { context, ticks, reader, batchFold } = this.#parts
+    if (!this.#isHeld()) {
+      if (this.#phase === 'starting') this.#phase = 'live'
+      const quiet = reader.lag(this.#nextOffset) === 0 && this.#parts.stopAt === undefined
+      if (quiet) this.#applyTick(await ticks.tick(batchFold.time))
+    }
+    const waitMs = this.#hasUncommitted() ? Math.min(POLL_MS, context.pipeline.commit.intervalMs) : POLL_MS
+    if (!this.#maintenanceDue) await context.turns.wakeup.wait(waitMs)
+  }
+
+  /** Days that a tick closed are dirtied before the next record's offset. */
+  #applyTick(closed: { readonly after: DayIndex; readonly through: DayIndex; readonly wallMs: number } | undefined): void {
+    if (closed === undefined) return
+    const { batchFold, context, table } = this.#parts
+    const newest = batchFold.time.state.maxEventTime
+    const newestDay = newest === undefined ? -Infinity : context.calendar.dayOf(newest)
+    batchFold.noteClosed({ ...closed, newestDay, offset: this.#nextOffset - 1 }, this.#notes)
+    for (let day = closed.after + 1; day <= closed.through; day += 1) table?.noteClosed(day, closed.wallMs)
+    this.#notes.records += 1
+  }
+
+  #mayFold(): boolean {
+    return !this.#isHeld() && this.#phase !== 'draining'
+  }
+
+  #isHeld(): boolean {
+    const { online, table } = this.#parts
+    return online?.holdsFold === true || (table?.waitingDays ?? 0) > CLOSED_DAYS_WAITING_MAX
+  }
+
+  #isFarBehind(): boolean {
+    return this.#parts.reader.lag(this.#nextOffset) > FAR_BEHIND
+  }
+
+  #hasUncommitted(): boolean {
+    return this.#notes.records > 0
+  }
+
+  #followersMoved(): boolean {
+    const { online, table } = this.#parts
+    if ((table?.cleared(this.#notes.dirty).length ?? 0) > 0) return true
+    return JSON.stringify(online?.position) !== JSON.stringify(this.#head.online)
+  }
+
+  #isCommitDue(): boolean {
+    const { commit: policy } = this.#parts.context.pipeline
+    const { records, bytes } = this.#notes
+    if (records >= policy.recordsMax || bytes >= policy.bytesMax) return true
+    const intervalMs = this.#phase === 'catching up' ? policy.catchUpIntervalMs : policy.intervalMs
+    const due = this.#parts.context.clock.monotonicMs() - this.#lastCommitMs >= intervalMs
+    return (due || this.#phase === 'draining') && (this.#hasUncommitted() || this.#followersMoved())
+  }
+
+  /** @returns true when the run is to end: at `stopAt`, all committed, all followers done */
+  async #drainedAtEnd(): Promise<boolean> {
+    const { stopAt, online, table } = this.#parts
+    if (stopAt === undefined || this.#nextOffset < stopAt) return false
+    if (this.#hasUncommitted()) await this.#commit()
+    this.#phase = 'draining'
+    online?.drain()
+    table?.drain()
+    const drained = (online?.drained ?? true) && (table?.drained ?? true)
+    return drained && !this.#followersMoved()
+  }
+
+  async #commit(): Promise<void> {
+    const { context, rejects, table } = this.#parts
+    const notes = this.#notes
+    this.#notes = nothingUncommitted(context.views.length)
+    const state = this.#stateCommit(notes)
+    await commit(
+      { rejects: notes.refused, state },
+      { rejects, state: context.state, tellFollowers: (done) => { this.#tellFollowers(done, notes) } },
+    )
+    this.#head = state.head
+    this.#lastCommitMs = context.clock.monotonicMs()
+    for (const fold of this.#parts.batchFold.folds) fold.cache.committed()
+    for (const { day, timestamp } of notes.milestones) if (!Number.isNaN(timestamp)) table?.noteClosed(day, timestamp)
+  }
+
+  #stateCommit(notes: Uncommitted): StateCommit {
+    const { context, batchFold, table } = this.#parts
+    return {
+      head: this.#nextHead(notes),
+      tiles: encodeTiles(batchFold.folds, context),
+      ids: [...notes.ids].map(([id, day]) => ({ id, day })),
+      milestones: notes.milestones,
+      dirty: table ? notes.dirty : new Map(),
+      cleared: table?.cleared(notes.dirty) ?? [],
+    }
+  }
+
+  #nextHead(notes: Uncommitted): StateHead {
+    const { batchFold, online, table } = this.#parts
+    return {
+      ...this.#head,
+      nextOffset: this.#nextOffset,
+      time: batchFold.time.state,
+      rejects: batchFold.rejectCounts,
+      counts: this.#countsWith(notes),
+      online: online?.position,
+      table: { complete: table?.complete ?? [] },
+    }
+  }
+
+  #tellFollowers(done: StateCommit, notes: Uncommitted): void {
+    const { context, batchFold, online, table } = this.#parts
+    noteCommitted(context.committed, batchFold.time, {
+      nextOffset: this.#nextOffset,
+      catchingUp: this.#phase === 'catching up',
+    })
+    online?.committed(notes.changed)
+    table?.committed(done)
+    this.#maintenanceDue ||= notes.milestones.length > 0
+  }
+
+  #countsWith(notes: Uncommitted): Record<string, number> {
+    const counts: Record<string, number> = { ...this.#head.counts }
+    for (const [name, count] of notes.counts) counts[name] = (counts[name] ?? 0) + count
+    return counts
+  }
+
+  /** A bounded piece of settling, eviction and forgetting. */
+  async #maintain(): Promise<void> {
+    if (!this.#maintenanceDue) return
+    this.#maintenanceDue = await this.#parts.context.state.maintain(this.#maintenanceBounds())
+  }
+
+  #maintenanceBounds(): Parameters<PartitionContext['state']['maintain']>[0] {
+    const { context, online, table, batchFold } = this.#parts
+    const { time } = batchFold
+    const oldestDirty = table?.oldestDirtyDay ?? Infinity
+    const asOf = online?.asOf ?? Infinity
+    const evictBefore = context.views.map(({ longestWindow }) =>
+      Math.min(time.finalDay - longestWindow + 1, oldestDirty - longestWindow, asOf - longestWindow),
+    )
+    const horizonMs = time.watermark - context.pipeline.event.duplicatesWithinMs
+    const forgetIdsBefore = time.closedBy(horizonMs) + 1
+    return { settleBefore: time.logClosedDay + 1, evictBefore, forgetIdsBefore, limit: MAINTENANCE_LIMIT }
+  }
+}

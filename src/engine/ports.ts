@@ -1,0 +1,381 @@
+/**
+ * The whole outside world of the engine: log, state, online store, table, rejects, clock. One page of contracts; the
+ * engine knows no vendor, and every adapter of a port passes the port's conformance suite in `test/conformance`.
+ */
+import type { ColumnSpec, RowBuffer } from '../core/columns.ts'
+import type { DayIndex } from '../core/day.ts'
+import type { EventBatch, RecordBatch } from '../core/event.ts'
+import type { TimeState } from '../core/partition-time.ts'
+
+// --- the log -------------------------------------------------------------------------------------------------------
+
+export interface RecordSource extends AsyncDisposable {
+  /** What positions are printed with. */
+  readonly topic: string
+  /** @throws SOURCE_UNREADABLE */
+  topology(): Promise<{ readonly partitions: number }>
+  /** Reads one partition from `offset` on. @throws OFFSET_GONE where the log begins later. */
+  open(partition: number, offset: number): Promise<PartitionReader>
+}
+
+export interface PartitionReader extends AsyncDisposable {
+  /**
+   * Identity of the partition's log, which changes when the log is deleted and made again; undefined while it is empty.
+   */
+  identity(): Promise<string | undefined>
+  /** The next records, at most about `bytesMax` bytes; undefined when there are none now (ask again later). */
+  read(bytesMax: number): Promise<RecordBatch | undefined>
+  /** The end of the log now: the offset that the next record will have or exceed. */
+  endOffset(): Promise<number>
+  /** How far `offset` is behind the last known end, in the log's own unit; 0 at the end. */
+  lag(offset: number): number
+}
+
+/** Bytes to events. Never throws for a bad record: what is wrong with it is its outcome, with a message. */
+export interface Decoder {
+  /** May fill `batch.timestamps` where the records carry their own timestamp in the value (JSON lines). */
+  decode(batch: RecordBatch): EventBatch
+}
+
+// --- the state of one partition ------------------------------------------------------------------------------------
+
+/**
+ * Everything that must survive, for one partition. Rules for the caller: one call at a time; what is read is what the
+ * last commit left. A commit is atomic and durable when its promise resolves; after a failed one the store is closed
+ * for good (STATE_WRITE_FAILED) and has to be opened again.
+ */
+export interface PartitionState extends AsyncDisposable {
+  /** The head of the last commit; undefined in a new store. */
+  readonly head: StateHead | undefined
+  /** Stored tiles by (entity, day), in the order asked for. */
+  tiles(view: number, keys: readonly TileKey[]): Promise<(Uint8Array | undefined)[]>
+  /** All tiles of each entity, in the order asked for. */
+  entities(view: number, keys: readonly SlotEntity[]): Promise<(EntityTiles | undefined)[]>
+  /** Entities of a hash slot in ascending order of UTF-8 bytes, after `after`; fewer than `limit` means the end. */
+  scan(view: number, slot: number, after: string | undefined, limit: number): Promise<EntityTiles[]>
+  /** The latest bucket under which each id was accepted, or was itself a duplicate; undefined if unknown. */
+  ids(ids: readonly string[]): Promise<(DayIndex | undefined)[]>
+  /** Milestones, ascending by day; kept for ever. */
+  milestones(from?: DayIndex): Promise<Milestone[]>
+  /** Dirty slots with the offset that dirtied them last. */
+  dirtySlots(): Promise<Map<string, number>>
+  /** @throws STATE_WRITE_FAILED; nothing may be published after it. */
+  commit(commit: StateCommit): Promise<void>
+  /** A bounded piece of house-keeping (settling, eviction); true while there is more to do. */
+  maintain(bounds: MaintenanceBounds): Promise<boolean>
+  /** Bytes on disk. */
+  size(): Promise<number>
+}
+
+export interface TileKey extends SlotEntity {
+  readonly day: DayIndex
+}
+
+export interface SlotEntity {
+  readonly slot: number
+  readonly entity: string
+}
+
+export interface EntityTiles {
+  readonly entity: string
+  /** Of the last record folded into any tile of this entity and view, evicted ones included. */
+  readonly offset: number
+  /** Ascending by day. The bytes are valid until the next call. */
+  readonly tiles: readonly { readonly day: DayIndex; readonly bytes: Uint8Array }[]
+}
+
+export interface StateCommit {
+  readonly head: StateHead
+  readonly tiles: readonly TileWrite[]
+  readonly ids: readonly { readonly id: string; readonly day: DayIndex }[]
+  readonly milestones: readonly Milestone[]
+  /** Slots to mark, with the offset of the record that dirtied them last. */
+  readonly dirty: ReadonlyMap<string, number>
+  readonly cleared: readonly string[]
+}
+
+export interface TileWrite extends TileKey {
+  readonly view: number
+  /** Of the last record folded into this tile. */
+  readonly offset: number
+  readonly bytes: Uint8Array
+}
+
+/** The log closed `day` at `offset`: the first offset judged after the close. */
+export interface Milestone {
+  readonly day: DayIndex
+  readonly generation: number
+  readonly offset: number
+  readonly watermark: number
+  /** Largest event time accepted before `offset`. */
+  readonly maxEventTime: number
+  /** Timestamp of the closing record, ms; NaN where the log has none. */
+  readonly timestamp: number
+}
+
+export interface MaintenanceBounds {
+  /** Days before it will see few writes: their tiles may move to where a scan reads them best. */
+  readonly settleBefore: DayIndex
+  /** Per view: tiles of days before it may be dropped; an entity goes with its last tile. */
+  readonly evictBefore: readonly DayIndex[]
+  /** Ids of buckets before it may be forgotten. */
+  readonly forgetIdsBefore: DayIndex
+  /** Entities or ids touched by one call, at most. */
+  readonly limit: number
+}
+
+/** Small and rewritten by each commit. Plain JSON values only. */
+export interface StateHead {
+  readonly format: 1
+  readonly pipeline: string
+  readonly partition: number
+  readonly partitions: number
+  readonly logIdentity: string | undefined
+  readonly generation: number
+  /** Where the state began to read. */
+  readonly origin: number
+  /** First offset that is not in the state. */
+  readonly nextOffset: number
+  readonly time: TimeState
+  readonly views: readonly ViewState[]
+  readonly rejects: { readonly judged: number; readonly rejected: number }
+  /** Records by outcome since the origin: for people, never for decisions. */
+  readonly counts: Readonly<Record<string, number>>
+  readonly online: OnlinePosition | undefined
+  readonly table: TablePosition
+}
+
+export interface ViewState {
+  readonly name: string
+  readonly version: number
+  readonly hash: string
+  /** Aggregate keys of each tile layout ever written; tiles name theirs by its index. */
+  readonly layouts: readonly (readonly string[])[]
+}
+
+export interface OnlinePosition {
+  /** The marker as it was last acknowledged. */
+  readonly marker: Marker
+  /** A scan that is under way: where it stands. */
+  readonly scan: ScanPosition | undefined
+}
+
+export interface ScanPosition {
+  readonly id: string
+  /** Entities whose last record is at or after it are told. */
+  readonly position: number
+  /** Values may be as of this day; those that change by themselves until `asOf` are told. */
+  readonly fromAsOf: DayIndex
+  readonly asOf: DayIndex
+  /** The committed position when the scan began. */
+  readonly startedAt: number
+  /** Ends with a walk through the store. */
+  readonly walks: boolean
+  readonly view: number
+  readonly slot: number
+  /** Entities up to this one of the slot are told. */
+  readonly after: string | undefined
+}
+
+export interface TablePosition {
+  /** Per view: the last day whose every slot is in the table, as far as this partition knows. */
+  readonly complete: readonly (DayIndex | undefined)[]
+}
+
+// --- the online store ----------------------------------------------------------------------------------------------
+
+/** Compared in this order; a store never replaces a value by one of a lower or equal version. */
+export interface OnlineVersion {
+  readonly generation: number
+  /** Of the last record folded into any tile of this entity and view. */
+  readonly offset: number
+  readonly day: DayIndex
+}
+
+export interface OnlineValue {
+  /** `user_activity:v1` */
+  readonly view: string
+  readonly entity: string
+  readonly partition: number
+  readonly version: OnlineVersion
+  /** Decimal text per non-null feature, in column order. Empty: the all-empty value. */
+  readonly fields: readonly (readonly [name: string, text: string])[]
+  /** First day on which the value changes by itself; undefined when it never does. */
+  readonly nextDay: DayIndex | undefined
+  /** Ms; the partition's watermark when the value was computed. */
+  readonly watermark: number
+  /** Newest event in the value, ms; undefined in an all-empty one. */
+  readonly eventTime: number | undefined
+  readonly state: 'provisional' | 'final'
+  readonly definition: string
+  readonly ttlMs: number
+}
+
+export interface OnlineWriteResult {
+  readonly written: number
+  /** A higher version was there, or the same one. */
+  readonly refused: number
+  /** Values that a lower partition holds in the same generation: a key that is routed to two partitions. */
+  readonly foreign: readonly { readonly view: string; readonly entity: string; readonly partition: number }[]
+}
+
+/** "Told up to here": every entity whose offset is below `position`, as of `asOf`. */
+export interface Marker {
+  readonly generation: number
+  readonly position: number
+  readonly asOf: DayIndex
+  /** Set while a scan is under way. */
+  readonly scanId: string | undefined
+}
+
+export interface OnlineStore extends AsyncDisposable {
+  /**
+   * Each value atomically with its version compare; renews the value's time to live also where the version is equal.
+   * Safe to repeat. @throws ONLINE_UNAVAILABLE (retry), ONLINE_REFUSED (stop)
+   */
+  write(values: readonly OnlineValue[]): Promise<OnlineWriteResult>
+  /** Undefined: never written or expired. */
+  read(view: string, entity: string): Promise<OnlineValue | undefined>
+  marker(partition: number): Promise<Marker | undefined>
+  /** Replaces the marker unless the stored one has a higher (generation, position, as-of); false where it was refused. */
+  advanceMarker(partition: number, marker: Marker): Promise<boolean>
+  /** Values of one view and partition, paged by an opaque cursor; `next` undefined at the end. */
+  walk(
+    view: string,
+    partition: number,
+    cursor: string | undefined,
+    limit: number,
+  ): Promise<{ readonly values: readonly OnlineValue[]; readonly next: string | undefined }>
+  /** The store's own wall clock, ms. */
+  nowMs(): Promise<number>
+}
+
+// --- the tables ----------------------------------------------------------------------------------------------------
+
+export interface TableSpec {
+  /** Folder under the location: `user_activity_v1`, `user_activity_v1__tiles`. */
+  readonly name: string
+  readonly columns: readonly ColumnSpec[]
+  /** Columns that rows are sorted by within a file. */
+  readonly sortedBy: readonly string[]
+  readonly generation: number
+  /** Key-value metadata of each file: pipeline, view, version, definition. */
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+export interface TableStore {
+  /**
+   * Makes the table or opens it; adds columns that it lacks (null in older files).
+   * @throws TABLE_REFUSED where a column has another type, or the table is not ours or uses features that we do not write
+   */
+  open(spec: TableSpec): Promise<FeatureTable>
+  /** `_tidemark/generations/...` beside the tables: put-if-absent; returns what is stored afterwards. */
+  putGeneration(generation: number, record: string): Promise<string>
+  generations(): Promise<readonly { readonly generation: number; readonly record: string }[]>
+}
+
+export interface SlotKey {
+  readonly day: DayIndex
+  readonly partition: number
+  readonly slot: number
+}
+
+/** The new content of a slot; `file` undefined: the slot is empty. */
+export interface SlotChange extends SlotKey {
+  /** X: the committed position when the reading of the slot began. */
+  readonly position: number
+  readonly file: StagedFile | undefined
+}
+
+/** An immutable data file that no transaction names yet. */
+export interface StagedFile {
+  readonly path: string
+  readonly rows: number
+  readonly bytes: number
+  readonly stats: string
+}
+
+export interface TableTransaction {
+  readonly generation: number
+  readonly run: string
+  readonly changes: readonly SlotChange[]
+  /** Per partition: the last day whose every slot is in, raised by this transaction. */
+  readonly complete: readonly { readonly partition: number; readonly day: DayIndex }[]
+}
+
+export interface TableCommit {
+  readonly version: number
+  readonly applied: number
+  /** Changes whose slot already held the same or a higher version. */
+  readonly dropped: number
+}
+
+export interface FeatureTable {
+  readonly spec: TableSpec
+  /**
+   * Writes the rows of a slot under a new immutable name, fsynced, sorted. Readers do not see it before `commit`.
+   * @throws TABLE_UNAVAILABLE (retry), TABLE_REFUSED (disk full, permission)
+   */
+  write(slot: SlotKey, position: number, rows: RowBuffer): Promise<StagedFile | undefined>
+  /**
+   * One transaction: per slot a compare of (generation, position) with the active file, conflicts re-read and decided again.
+   * @throws GENERATION_CHANGED, TABLE_UNAVAILABLE, TABLE_REFUSED
+   */
+  commit(transaction: TableTransaction): Promise<TableCommit>
+  /** Control: partition -> the last day whose every slot is in. */
+  complete(): Promise<ReadonlyMap<number, DayIndex>>
+}
+
+// --- rejects -------------------------------------------------------------------------------------------------------
+
+export type RejectReason =
+  | 'undecodable'
+  | 'bad_timestamp'
+  | 'future'
+  | 'too_late'
+  | 'missing_key'
+  | 'bad_field'
+
+export interface Reject {
+  readonly partition: number
+  readonly offset: number
+  readonly generation: number
+  readonly reason: RejectReason
+  /** Which views could not use it; empty where the partition refused it. */
+  readonly views: readonly string[]
+  /** What was expected and what was found. */
+  readonly message: string
+  readonly timestamp: number
+  readonly eventTime: number | undefined
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  readonly headers: readonly { readonly key: string; readonly value: Uint8Array | null }[]
+  /** For `too_late`: the entities and the bucket that it would have reached. */
+  readonly late?: {
+    readonly day: DayIndex
+    readonly entities: readonly { readonly view: string; readonly entity: string }[]
+  }
+}
+
+export interface RejectSink extends AsyncDisposable {
+  /** Durable when it resolves; repeating a position is harmless. @throws REJECTS_UNWRITABLE */
+  write(rejects: readonly Reject[]): Promise<void>
+}
+
+// --- time, and what an operator sees -------------------------------------------------------------------------------
+
+export interface Clock {
+  /** Wall clock, ms since the Unix epoch. */
+  wallMs(): number
+  /** Never goes back; for durations. */
+  monotonicMs(): number
+  /** Resolves after `ms`, or at once when the signal aborts. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+export interface Log {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}

@@ -1,0 +1,114 @@
+/** What is kept of a record that is refused: its own bytes, where it was, and why, in words. */
+import type { DayIndex } from '../core/day.ts'
+import { formatDay } from '../core/day.ts'
+import type { EventBatch } from '../core/event.ts'
+import type { ViewReject } from '../core/fold.ts'
+import { Verdict } from '../core/judge.ts'
+import type { Value } from '../core/value.ts'
+import { typeName } from '../core/value.ts'
+import type { ViewPlan } from '../core/view-plan.ts'
+import type { PartitionContext } from './partition-context.ts'
+import type { Reject, RejectReason } from './ports.ts'
+
+const REASONS: Readonly<Record<number, RejectReason>> = {
+  [Verdict.UNDECODABLE]: 'undecodable',
+  [Verdict.BAD_TIMESTAMP]: 'bad_timestamp',
+  [Verdict.FUTURE]: 'future',
+  [Verdict.TOO_LATE]: 'too_late',
+}
+
+/** A record that the partition refused. */
+export function rejectOf(
+  context: PartitionContext,
+  events: EventBatch,
+  record: { readonly index: number; readonly verdict: number; readonly bucket: DayIndex },
+): Reject {
+  const { index, verdict, bucket } = record
+  const reason = REASONS[verdict] ?? 'undecodable'
+  const eventTime = verdict >= Verdict.FUTURE ? events.eventTimes[index] : undefined
+  const reject = {
+    ...bytesOf(context, events, index),
+    reason,
+    views: [],
+    eventTime,
+    message: messageOf(context, events, { index, reason, bucket }),
+  }
+  if (reason !== 'too_late') return reject
+  const entities = context.views.flatMap((view) => {
+    const entity = entityOf(view, events, index)
+    return entity === undefined ? [] : [{ view: view.title, entity }]
+  })
+  return { ...reject, late: { day: bucket, entities } }
+}
+
+/** Records that views could not use: one reject per record, which names all its views. */
+export function viewRejects(context: PartitionContext, events: EventBatch, rejects: readonly ViewReject[]): Reject[] {
+  const byRecord = new Map<number, ViewReject[]>()
+  for (const reject of rejects) {
+    const others = byRecord.get(reject.index)
+    if (others === undefined) byRecord.set(reject.index, [reject])
+    else others.push(reject)
+  }
+  return [...byRecord].map(([index, ofRecord]) => ({
+    ...bytesOf(context, events, index),
+    reason: ofRecord[0]?.reason ?? 'bad_field',
+    views: ofRecord.map(({ view }) => view.title),
+    eventTime: events.eventTimes[index],
+    message: [...new Set(ofRecord.map((reject) => fieldMessage(context, reject)))].join('; '),
+  }))
+}
+
+function fieldMessage({ pipeline }: PartitionContext, { field, reason }: ViewReject): string {
+  const definition = pipeline.source.fields[field]
+  const expected = definition ? `${definition.name}: expected ${typeName(definition.type)}` : 'a field'
+  return reason === 'missing_key' ? `${expected}, the key of the source, but it is missing` : `${expected}, received another type`
+}
+
+function messageOf(
+  { pipeline }: PartitionContext,
+  events: EventBatch,
+  record: { readonly index: number; readonly reason: RejectReason; readonly bucket: DayIndex },
+): string {
+  const { index, reason, bucket } = record
+  const eventTime = new Date(events.eventTimes[index] ?? 0)
+  switch (reason) {
+    case 'future': {
+      const timestamp = new Date(events.records.timestamps[index] ?? 0)
+      return `event time ${eventTime.toISOString()} is more than ${pipeline.time.maxFutureMs} ms after the record's timestamp ${timestamp.toISOString()}`
+    }
+    case 'too_late':
+      return `event time ${eventTime.toISOString()}: its day ${formatDay(bucket)} and the allowed lateness of ${pipeline.time.allowedLatenessMs} ms were over`
+    default:
+      return events.problems.get(index) ?? reason
+  }
+}
+
+function entityOf(view: ViewPlan, events: EventBatch, index: number): string | undefined {
+  const values: Value[] = []
+  for (const field of view.entityFields) {
+    const value = events.columns[field]?.[index]
+    if (value === null || value === undefined) return undefined
+    values.push(value)
+  }
+  return view.entity.encode(values)
+}
+
+function bytesOf(
+  { partition, generation }: PartitionContext,
+  { records }: EventBatch,
+  index: number,
+): Omit<Reject, 'reason' | 'views' | 'message' | 'eventTime'> {
+  return {
+    partition,
+    generation,
+    offset: records.offsets[index] as number,
+    timestamp: records.timestamps[index] as number,
+    key: slice(records.bytes, records.keyStarts[index] as number, records.keyEnds[index] as number),
+    value: slice(records.bytes, records.valueStarts[index] as number, records.valueEnds[index] as number),
+    headers: records.headers?.[index] ?? [],
+  }
+}
+
+function slice(bytes: Buffer, start: number, end: number): Uint8Array | null {
+  return start < 0 ? null : bytes.subarray(start, end)
+}

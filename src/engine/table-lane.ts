@@ -1,0 +1,62 @@
+/**
+ * One table of one partition: which days have closed and are not wholly in it yet. A day is complete once every slot has
+ * been written since it closed; corrections that come later do not take that back.
+ */
+import type { DayIndex } from '../core/day.ts'
+import type { DirtySlot, SlotKind } from '../core/dirty-slot.ts'
+import type { FeatureTable } from './ports.ts'
+
+export class TableLane {
+  readonly view: number
+  readonly kind: SlotKind
+  readonly table: FeatureTable
+  /** Slots that the table lacks of days that are not complete. */
+  readonly #awaited = new Map<DayIndex, Set<number>>()
+  #complete: DayIndex | undefined
+
+  constructor(lane: { view: number; kind: SlotKind; table: FeatureTable; complete: DayIndex | undefined }) {
+    this.view = lane.view
+    this.kind = lane.kind
+    this.table = lane.table
+    this.#complete = lane.complete
+  }
+
+  get complete(): DayIndex | undefined {
+    return this.#complete
+  }
+
+  get awaitedDays(): number {
+    return this.#awaited.size
+  }
+
+  /** A slot became dirty: it is awaited unless its day is complete already. */
+  await(slot: DirtySlot): void {
+    if (this.#complete !== undefined && slot.day <= this.#complete) return
+    const slots = this.#awaited.get(slot.day)
+    if (slots === undefined) this.#awaited.set(slot.day, new Set([slot.slot]))
+    else slots.add(slot.slot)
+  }
+
+  /** The last complete day if these slots were in, given the last closed day. */
+  completeWith(written: readonly { day: DayIndex; slot: number }[], closedDay: DayIndex): DayIndex | undefined {
+    const left = new Map([...this.#awaited].map(([day, slots]) => [day, slots.size]))
+    for (const { day, slot } of written) {
+      if (this.#awaited.get(day)?.has(slot) === true) left.set(day, (left.get(day) ?? 1) - 1)
+    }
+    let complete = closedDay
+    for (const [day, slots] of left) if (slots > 0 && day <= complete) complete = day - 1
+    return complete === -Infinity ? undefined : Math.max(complete, this.#complete ?? -Infinity)
+  }
+
+  /** The slots are in the table. */
+  written(slots: readonly { day: DayIndex; slot: number }[], complete: DayIndex | undefined): void {
+    for (const { day, slot } of slots) {
+      const awaited = this.#awaited.get(day)
+      awaited?.delete(slot)
+      if (awaited?.size === 0) this.#awaited.delete(day)
+    }
+    if (complete === undefined) return
+    this.#complete = complete
+    for (const day of this.#awaited.keys()) if (day <= complete) this.#awaited.delete(day)
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * Every failure an operator can meet, as data: a stable code, whether a retry can help, and a message that says what
+ * happened, where, and what to do next. `docs/errors.md` has a section per code; a test keeps both in step.
+ *
+ * A bug is not in here: `invariant` throws for those and the process stops.
+ */
+
+const CATALOGUE = {
+  /** The pipeline file or the command line is wrong. Exit code 2. */
+  DEFINITION_INVALID: { retryable: false, exitCode: 2 },
+  USAGE: { retryable: false, exitCode: 2 },
+  /** State, table or online store hold another meaning than the pipeline file gives now. */
+  DEFINITION_CHANGED: { retryable: false, exitCode: 2 },
+  /** The source is not what the state was built from (partitions added, log deleted and made again). */
+  SOURCE_CHANGED: { retryable: false, exitCode: 1 },
+  SOURCE_UNREADABLE: { retryable: true, exitCode: 1 },
+  /** The offset that the state needs is no longer in the log. */
+  OFFSET_GONE: { retryable: false, exitCode: 1 },
+  STATE_LOCKED: { retryable: true, exitCode: 1 },
+  STATE_DAMAGED: { retryable: false, exitCode: 1 },
+  STATE_WRITE_FAILED: { retryable: false, exitCode: 1 },
+  ONLINE_UNAVAILABLE: { retryable: true, exitCode: 1 },
+  ONLINE_REFUSED: { retryable: false, exitCode: 1 },
+  TABLE_UNAVAILABLE: { retryable: true, exitCode: 1 },
+  TABLE_REFUSED: { retryable: false, exitCode: 1 },
+  /** Files staged for a table before its last vacuum cut-off may be deleted: repeating the transaction cannot help. */
+  STAGED_FILES_EXPIRED: { retryable: false, exitCode: 1 },
+  /** The table belongs to another generation than the writer's. */
+  GENERATION_CHANGED: { retryable: false, exitCode: 1 },
+  REJECTS_ABOVE_LIMIT: { retryable: false, exitCode: 1 },
+  REJECTS_UNWRITABLE: { retryable: false, exitCode: 1 },
+  /** A result left the range of its column's type; it is never rounded or wrapped. */
+  VALUE_OUT_OF_RANGE: { retryable: false, exitCode: 1 },
+} as const satisfies Record<string, { retryable: boolean; exitCode: 1 | 2 }>
+
+export type ErrorCode = keyof typeof CATALOGUE
+export const ERROR_CODES = Object.keys(CATALOGUE) as readonly ErrorCode[]
+
+interface Context extends ErrorOptions {
+  readonly details?: Readonly<Record<string, unknown>>
+}
+
+export class TidemarkError extends Error {
+  override readonly name = 'TidemarkError'
+  readonly code: ErrorCode
+  readonly retryable: boolean
+  readonly exitCode: 1 | 2
+  readonly details: Readonly<Record<string, unknown>>
+
+  constructor(code: ErrorCode, message: string, { details = {}, ...options }: Context = {}) {
+    super(`${message} [${code}]`, options)
+    this.code = code
+    this.retryable = CATALOGUE[code].retryable
+    this.exitCode = CATALOGUE[code].exitCode
+    this.details = details
+  }
+}
+
+/** A condition that only a bug can break. Throws a plain Error: nothing may continue after it. */
+export function invariant(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new Error(`invariant broken: ${message}`)
+}
+
+export function unreachable(value: never): never {
+  throw new Error(`unreachable: ${JSON.stringify(value)}`)
+}

@@ -1,0 +1,354 @@
+/**
+ * What every `OnlineStore` promises (spec 1, rule 4; 3, fixed partitions; 4, markers; 6, time to live). Run for each
+ * adapter, with a clock that the test moves.
+ */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Marker, OnlineStore, OnlineValue, OnlineVersion } from '../../src/engine/ports.ts'
+
+export interface OnlineStoreUnderTest {
+  /** Opens the one store of this object; not while it is open. */
+  open(nowMs: () => number): Promise<OnlineStore>
+  /** What an operator may do while it is not open: everything is gone afterwards. */
+  lose(): Promise<void>
+}
+
+type Create = () => Promise<OnlineStoreUnderTest>
+
+const VIEW = 'activity:v1'
+
+export function onlineValue(parts: Partial<OnlineValue> = {}): OnlineValue {
+  return {
+    view: VIEW,
+    entity: 'user:1',
+    partition: 0,
+    version: { generation: 1, offset: 100, day: 19_000 },
+    fields: [
+      ['clicks_1d', '3'],
+      ['spend_7d', '12.50'],
+    ],
+    nextDay: 19_001,
+    watermark: 1_700_000_000_123,
+    eventTime: 1_700_000_000_000,
+    state: 'provisional',
+    definition: 'abc123',
+    ttlMs: 1_000,
+    ...parts,
+  }
+}
+
+function version(generation: number, offset: number, day: number): OnlineVersion {
+  return { generation, offset, day }
+}
+
+function marker(parts: Partial<Marker> = {}): Marker {
+  return { generation: 1, position: 10, asOf: 19_000, scanId: undefined, ...parts }
+}
+
+export function describeOnlineStore(name: string, create: Create): void {
+  describe(`${name} as an OnlineStore`, () => {
+    testValues(create)
+    testVersions(create)
+    testTimeToLive(create)
+    testMarkers(create)
+    testWalk(create)
+  })
+}
+
+async function openNew(create: Create): Promise<OnlineStore> {
+  return (await create()).open(() => 0)
+}
+
+function testValues(create: Create): void {
+  const shapes: readonly (readonly [string, Partial<OnlineValue>])[] = [
+    ['a value with all of its envelope', {}],
+    [
+      'the all-empty value',
+      { fields: [], nextDay: undefined, eventTime: undefined, state: 'final' },
+    ],
+    [
+      'text of any kind and integers beyond 2^53',
+      {
+        entity: 'a|b%3Ac "\\\n😀',
+        fields: [
+          ['last_text', 'quote " back \\ line \n null \0 😀 é'],
+          ['total_30d', '170141183460469231731687303715884105727'],
+          ['10', 'named like a number'],
+          ['2', 'and another'],
+        ],
+      },
+    ],
+    [
+      'times and days before 1970',
+      { eventTime: -5, watermark: -1_000, nextDay: -3, version: version(1, 0, -4) },
+    ],
+    ['an offset beyond 32 bits', { version: version(3, 2 ** 40 + 1, 19_000), partition: 70_000 }],
+  ]
+  for (const [title, parts] of shapes) {
+    test(`reads back ${title}`, async () => {
+      await using store = await openNew(create)
+      const value = onlineValue(parts)
+      expect(await store.write([value])).toEqual({ written: 1, refused: 0, foreign: [] })
+      const found = await store.read(value.view, value.entity)
+      expect({ ...found, fields: undefined }).toEqual({ ...value, fields: undefined })
+      expect(new Map(found?.fields)).toEqual(new Map(value.fields))
+    })
+  }
+
+  test('fields come in the order of the columns', async () => {
+    await using store = await openNew(create)
+    const fields = ['z', 'a', 'clicks_7d', 'clicks_1d'].map((name) => [name, '1'] as const)
+    await store.write([onlineValue({ fields })])
+    expect((await store.read(VIEW, 'user:1'))?.fields).toEqual(fields)
+  })
+
+  test('views and entities that begin alike are told apart', async () => {
+    await using store = await openNew(create)
+    await store.write([
+      onlineValue({ view: 'a:v1', entity: 'x', watermark: 1 }),
+      onlineValue({ view: 'a:v11', entity: 'x', watermark: 2 }),
+      onlineValue({ view: 'a:v1', entity: 'xy', watermark: 3 }),
+    ])
+    expect((await store.read('a:v1', 'x'))?.watermark).toBe(1)
+    expect((await store.read('a:v11', 'x'))?.watermark).toBe(2)
+    expect((await store.read('a:v1', 'xy'))?.watermark).toBe(3)
+    expect(await store.read('a:v1', '')).toBeUndefined()
+  })
+
+  test('values survive reopening', async () => {
+    const target = await create()
+    {
+      await using store = await target.open(() => 0)
+      await store.write([onlineValue()])
+    }
+    await using store = await target.open(() => 0)
+    expect(await store.read(VIEW, 'user:1')).toEqual(onlineValue())
+  })
+
+  test('several partitions may write at once', async () => {
+    await using store = await openNew(create)
+    const writes = Array.from({ length: 8 }, (_, partition) =>
+      store.write(
+        Array.from({ length: 50 }, (_, i) =>
+          onlineValue({ partition, entity: `${partition}-${i}` }),
+        ),
+      ),
+    )
+    const results = await Promise.all(writes)
+    expect(results.map(({ written }) => written)).toEqual(Array(8).fill(50))
+    expect((await store.read(VIEW, '7-49'))?.partition).toBe(7)
+  })
+}
+
+function testVersions(create: Create): void {
+  /** Each case: held, offered, whether the offered one must win. Numbers, not text: 9 < 10 and 99 < 100. */
+  const orders: readonly (readonly [OnlineVersion, OnlineVersion, boolean])[] = [
+    [version(1, 9, 5), version(1, 10, 5), true],
+    [version(1, 100, 5), version(1, 99, 5), false],
+    [version(9, 500, 5), version(10, 1, 1), true],
+    [version(10, 1, 1), version(9, 500, 9), false],
+    [version(1, 10, 99), version(1, 10, 100), true],
+    [version(1, 10, -1), version(1, 10, -2), false],
+    [version(1, 11, 5), version(1, 10, 99), false],
+    [version(1, 2 ** 40, 5), version(1, 2 ** 40 + 1, 5), true],
+  ]
+  for (const [held, offered, wins] of orders) {
+    const text = ({ generation, offset, day }: OnlineVersion): string =>
+      `${generation}.${offset}.${day}`
+    const title = wins ? 'replaces' : 'never replaces'
+    test(`T7 T8 version ${text(offered)} ${title} ${text(held)}`, async () => {
+      await using store = await openNew(create)
+      await store.write([onlineValue({ version: held, watermark: 1 })])
+      const result = await store.write([onlineValue({ version: offered, watermark: 2 })])
+      expect(result).toEqual({ written: wins ? 1 : 0, refused: wins ? 0 : 1, foreign: [] })
+      expect((await store.read(VIEW, 'user:1'))?.watermark).toBe(wins ? 2 : 1)
+    })
+  }
+
+  test('T15 repeating a write changes nothing and is counted as refused', async () => {
+    await using store = await openNew(create)
+    const values = [onlineValue(), onlineValue({ entity: 'user:2' })]
+    await store.write(values)
+    expect(await store.write(values)).toEqual({ written: 0, refused: 2, foreign: [] })
+    const other = onlineValue({ fields: [['clicks_1d', '999']] })
+    expect(await store.write([other])).toEqual({ written: 0, refused: 1, foreign: [] })
+    expect(await store.read(VIEW, 'user:1')).toEqual(onlineValue())
+  })
+
+  test('of two values of an entity in one call the higher version stays, in any order', async () => {
+    await using store = await openNew(create)
+    const low = onlineValue({ version: version(1, 1, 1), watermark: 1 })
+    const high = onlineValue({ version: version(1, 2, 1), watermark: 2 })
+    expect((await store.write([low, high])).written).toBe(2)
+    expect((await store.write([high, low])).refused).toBe(2)
+    expect((await store.read(VIEW, 'user:1'))?.watermark).toBe(2)
+  })
+
+  test('T26 within a generation the lowest partition wins, whatever the offsets, and the other is reported', async () => {
+    await using store = await openNew(create)
+    await store.write([onlineValue({ partition: 2, version: version(1, 5, 1) })])
+    const higher = onlineValue({ partition: 3, version: version(1, 900, 9) })
+    expect(await store.write([higher])).toEqual({
+      written: 0,
+      refused: 0,
+      foreign: [{ view: VIEW, entity: 'user:1', partition: 2 }],
+    })
+    const lower = onlineValue({ partition: 1, version: version(1, 1, 1) })
+    expect(await store.write([lower])).toEqual({ written: 1, refused: 0, foreign: [] })
+    expect((await store.read(VIEW, 'user:1'))?.partition).toBe(1)
+  })
+
+  test('a higher generation wins over a lower partition', async () => {
+    await using store = await openNew(create)
+    await store.write([onlineValue({ partition: 0, version: version(1, 500, 9) })])
+    const next = onlineValue({ partition: 6, version: version(2, 1, 1) })
+    expect((await store.write([next])).written).toBe(1)
+    const old = onlineValue({ partition: 0, version: version(1, 501, 9) })
+    expect(await store.write([old])).toEqual({ written: 0, refused: 1, foreign: [] })
+    expect((await store.read(VIEW, 'user:1'))?.partition).toBe(6)
+  })
+
+  test('T14 writes of an owner and a zombie, interleaved in any way, end in the highest version', async () => {
+    const offered = fc.record({ offset: fc.nat(6), day: fc.nat(3), generation: fc.nat(2) })
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(offered, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 8 }),
+        async (calls) => {
+          await using store = await openNew(create)
+          await Promise.all(
+            calls.map((call) =>
+              store.write(call.map((v) => onlineValue({ version: v, watermark: rank(v) }))),
+            ),
+          )
+          const highest = Math.max(...calls.flat().map(rank))
+          expect((await store.read(VIEW, 'user:1'))?.watermark).toBe(highest)
+        },
+      ),
+      { numRuns: 25, verbose: 1 },
+    )
+  })
+}
+
+function rank({ generation, offset, day }: OnlineVersion): number {
+  return generation * 10_000 + offset * 100 + day
+}
+
+function testTimeToLive(create: Create): void {
+  test('a value is gone when its time to live has passed, and its version with it', async () => {
+    let nowMs = 5_000
+    await using store = await (await create()).open(() => nowMs)
+    await store.write([onlineValue({ ttlMs: 1_000 })])
+    nowMs = 5_999
+    expect(await store.read(VIEW, 'user:1')).toEqual(onlineValue())
+    nowMs = 6_000
+    expect(await store.read(VIEW, 'user:1')).toBeUndefined()
+    expect((await store.walk(VIEW, 0, undefined, 10)).values).toEqual([])
+    const older = onlineValue({ version: version(1, 1, 1) })
+    expect((await store.write([older])).written).toBe(1)
+    expect(await store.read(VIEW, 'user:1')).toEqual(older)
+  })
+
+  test('writing the same version again renews the time to live', async () => {
+    let nowMs = 0
+    await using store = await (await create()).open(() => nowMs)
+    await store.write([onlineValue({ ttlMs: 1_000 })])
+    nowMs = 900
+    expect((await store.write([onlineValue({ ttlMs: 1_000 })])).refused).toBe(1)
+    nowMs = 1_899
+    expect(await store.read(VIEW, 'user:1')).toEqual(onlineValue())
+    nowMs = 1_900
+    expect(await store.read(VIEW, 'user:1')).toBeUndefined()
+  })
+
+  test('a refused value of a lower version renews nothing', async () => {
+    let nowMs = 0
+    await using store = await (await create()).open(() => nowMs)
+    await store.write([onlineValue({ ttlMs: 1_000 })])
+    nowMs = 900
+    await store.write([onlineValue({ version: version(1, 1, 1), ttlMs: 9_000 })])
+    nowMs = 1_000
+    expect(await store.read(VIEW, 'user:1')).toBeUndefined()
+  })
+
+  test('the clock of the store is the one it was given', async () => {
+    await using store = await (await create()).open(() => 77)
+    expect(await store.nowMs()).toBe(77)
+  })
+}
+
+function testMarkers(create: Create): void {
+  test('a marker is kept per partition and survives reopening', async () => {
+    const target = await create()
+    {
+      await using store = await target.open(() => 0)
+      expect(await store.marker(0)).toBeUndefined()
+      expect(await store.advanceMarker(0, marker())).toBe(true)
+      expect(await store.advanceMarker(1, marker({ scanId: 'scan-1', position: 2 ** 41 }))).toBe(
+        true,
+      )
+    }
+    await using store = await target.open(() => 10 ** 15)
+    expect(await store.marker(0)).toEqual(marker())
+    expect(await store.marker(1)).toEqual(marker({ scanId: 'scan-1', position: 2 ** 41 }))
+    expect(await store.marker(10)).toBeUndefined()
+  })
+
+  const steps: readonly (readonly [Partial<Marker>, boolean])[] = [
+    [{ position: 11 }, true],
+    [{ position: 9 }, false],
+    [{ position: 9, asOf: 30_000 }, false],
+    [{ asOf: 19_001 }, true],
+    [{ asOf: 18_999 }, false],
+    [{ generation: 2, position: 0, asOf: 0 }, true],
+    [{ generation: 0, position: 99, asOf: 30_000 }, false],
+    [{ scanId: 'scan-2' }, true],
+  ]
+  for (const [parts, advances] of steps) {
+    test(`marker ${JSON.stringify(parts)} ${advances ? 'replaces' : 'does not replace'} one at generation 1, position 10, as of 19000`, async () => {
+      await using store = await openNew(create)
+      await store.advanceMarker(0, marker())
+      expect(await store.advanceMarker(0, marker(parts))).toBe(advances)
+      expect(await store.marker(0)).toEqual(advances ? marker(parts) : marker())
+    })
+  }
+
+  test('a lost store shows by its missing marker', async () => {
+    const target = await create()
+    {
+      await using store = await target.open(() => 0)
+      await store.write([onlineValue()])
+      await store.advanceMarker(0, marker())
+    }
+    await target.lose()
+    await using store = await target.open(() => 0)
+    expect(await store.marker(0)).toBeUndefined()
+    expect(await store.read(VIEW, 'user:1')).toBeUndefined()
+    expect(await store.advanceMarker(0, marker({ position: 1 }))).toBe(true)
+  })
+}
+
+function testWalk(create: Create): void {
+  test('a walk passes every value of its view and partition once, in pages, also while they are rewritten', async () => {
+    await using store = await openNew(create)
+    const names = Array.from({ length: 37 }, (_, i) => `user:${i}`)
+    await store.write(
+      names.flatMap((entity, i) => [
+        onlineValue({ entity, partition: i % 2 }),
+        onlineValue({ entity, view: 'activity:v2' }),
+      ]),
+    )
+    for (const limit of [1, 5, 100]) {
+      const seen: string[] = []
+      let cursor: string | undefined
+      let offset = limit * 1_000
+      do {
+        const page = await store.walk(VIEW, 1, cursor, limit)
+        expect(page.values.length).toBeLessThanOrEqual(limit)
+        seen.push(...page.values.map(({ entity }) => entity))
+        await store.write(page.values.map((v) => ({ ...v, version: version(1, (offset += 1), 1) })))
+        cursor = page.next
+      } while (cursor !== undefined)
+      expect(seen.sort()).toEqual(names.filter((_, i) => i % 2 === 1).sort())
+    }
+  })
+}

@@ -1,0 +1,223 @@
+/**
+ * What every log must do for the engine, as a suite over a factory: run for the embedded log, and for each log to come.
+ */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { RecordBatch, RecordHeader } from '../../src/core/event.ts'
+import type { PartitionReader, RecordSource } from '../../src/engine/ports.ts'
+
+export interface WrittenRecord {
+  readonly value: Uint8Array | null
+  readonly key?: Uint8Array | null
+  readonly timestamp?: number
+  readonly headers?: readonly RecordHeader[]
+}
+
+export interface ReadRecord {
+  readonly offset: number
+  readonly timestamp: number
+  readonly key: string | null
+  readonly value: string | null
+  readonly headers: readonly (readonly [string, string | null])[]
+}
+
+/** A log of two partitions, empty at first. */
+export interface LogFixture extends AsyncDisposable {
+  readonly source: RecordSource
+  /** Readers see the records when it resolves. */
+  append(partition: number, records: readonly WrittenRecord[]): Promise<void>
+  /** Deletes the log and makes an empty one in its place. */
+  remake(): Promise<RecordSource>
+}
+
+export interface LogTraits {
+  /** Whether a record has a key, a timestamp, headers and nulls; else it is a value only. */
+  readonly carriesAll: boolean
+}
+
+export const PARTITIONS = 2
+const BYTES_MAX = 1_000_000
+
+export function describeRecordSource(
+  name: string,
+  create: () => Promise<LogFixture>,
+  { carriesAll }: LogTraits,
+): void {
+  describe(`${name} as a record source`, () => {
+    let log: LogFixture
+    beforeEach(async () => {
+      log = await create()
+    })
+    afterEach(async () => {
+      await log[Symbol.asyncDispose]()
+    })
+
+    test('tells how many partitions the log has', async () => {
+      expect(await log.source.topology()).toEqual({ partitions: PARTITIONS })
+    })
+
+    test('an empty partition has no records, no identity and no lag', async () => {
+      await using reader = await log.source.open(0, 0)
+      expect(await reader.read(BYTES_MAX)).toBeUndefined()
+      expect(await reader.identity()).toBeUndefined()
+      expect(reader.lag(await reader.endOffset())).toBe(0)
+    })
+
+    test.each([1, 50, 1000, BYTES_MAX])(
+      'records come in the order in which they were written, each once, %i bytes at a time',
+      async (bytesMax) => {
+        const written = sample(200)
+        await log.append(0, written)
+        await using reader = await log.source.open(0, 0)
+        const read = await readAll(reader, bytesMax)
+        expect(read.map(({ value }) => value)).toEqual(written.map(({ value }) => text(value)))
+        const offsets = read.map(({ offset }) => offset)
+        expect(offsets).toEqual(offsets.toSorted((a, b) => a - b))
+        expect(new Set(offsets).size).toBe(offsets.length)
+      },
+    )
+
+    test('a reader at the end sees later records, once, and its batches stay as they were', async () => {
+      await using reader = await log.source.open(0, 0)
+      const batches: RecordBatch[] = []
+      for (const round of [0, 1, 2, 3]) {
+        await log.append(0, sample(30, `round${round}-`))
+        for (let batch; (batch = await reader.read(500)) !== undefined;) batches.push(batch)
+        expect(await reader.read(500)).toBeUndefined()
+      }
+      const expected = [0, 1, 2, 3].flatMap((round) => sample(30, `round${round}-`))
+      expect(batches.flatMap((batch) => recordsOf(batch)).map(({ value }) => value)).toEqual(
+        expected.map(({ value }) => text(value)),
+      )
+    })
+
+    test('reading may begin at the offset after any batch and at any record', async () => {
+      await log.append(0, sample(50))
+      await using reader = await log.source.open(0, 0)
+      const batches: RecordBatch[] = []
+      for (let batch; (batch = await reader.read(300)) !== undefined;) batches.push(batch)
+      const all = batches.flatMap((batch) => recordsOf(batch))
+      let given = 0
+      for (const batch of batches) {
+        given += batch.count
+        expect(await readFrom(log.source, batch.nextOffset)).toEqual(all.slice(given))
+      }
+      for (const index of [0, 1, 25, 49]) {
+        expect(await readFrom(log.source, all[index]!.offset)).toEqual(all.slice(index))
+      }
+    })
+
+    test('the end is the offset that the next record has or exceeds, and the lag there is 0', async () => {
+      await log.append(0, sample(10))
+      await using reader = await log.source.open(0, 0)
+      const end = await reader.endOffset()
+      expect(reader.lag(0)).toBeGreaterThan(0)
+      expect(reader.lag(end)).toBe(0)
+      const before = await readAll(reader, BYTES_MAX)
+      expect(before.at(-1)!.offset).toBeLessThan(end)
+      await log.append(0, sample(1, 'next-'))
+      const [next] = await readAll(reader, BYTES_MAX)
+      expect(next!.offset).toBeGreaterThanOrEqual(end)
+      expect(await reader.endOffset()).toBeGreaterThan(next!.offset)
+    })
+
+    test('partitions are independent logs', async () => {
+      await log.append(1, sample(3, 'one-'))
+      expect(await readFrom(log.source, 0, 0)).toEqual([])
+      expect((await readFrom(log.source, 0, 1)).map(({ value }) => value)).toEqual(
+        sample(3, 'one-').map(({ value }) => text(value)),
+      )
+    })
+
+    test('the identity holds while the log grows and changes when the log is made again', async () => {
+      await log.append(0, sample(2))
+      await using reader = await log.source.open(0, 0)
+      const identity = await reader.identity()
+      expect(identity).toEqual(expect.any(String))
+      await log.append(0, sample(5, 'more-'))
+      expect(await reader.identity()).toBe(identity)
+      await using again = await log.source.open(0, 0)
+      expect(await again.identity()).toBe(identity)
+
+      const remade = await log.remake()
+      await log.append(0, sample(2, 'other-'))
+      await using other = await remade.open(0, 0)
+      expect(await other.identity()).not.toBe(identity)
+    })
+
+    test.runIf(carriesAll)(
+      'keys, timestamps, headers, nulls and empty values come back as they were',
+      async () => {
+        const written: WrittenRecord[] = [
+          { value: Buffer.from('v'), key: Buffer.from('k'), timestamp: 1_700_000_000_123 },
+          { value: null, key: Buffer.from('k'), timestamp: 0 },
+          { value: Buffer.alloc(0), key: null, timestamp: 5 },
+          {
+            value: Buffer.from([0, 10, 255]),
+            key: Buffer.alloc(0),
+            timestamp: 1,
+            headers: [
+              { key: 'trace', value: Buffer.from('ü') },
+              { key: 'trace', value: null },
+            ],
+          },
+        ]
+        await log.append(0, written)
+        const read = await readFrom(log.source, 0)
+        expect(read.map(({ offset: _, ...record }) => record)).toEqual(written.map(asRead))
+      },
+    )
+  })
+}
+
+/** Records of a batch, copied out of its buffer. */
+export function recordsOf(batch: RecordBatch): ReadRecord[] {
+  return Array.from({ length: batch.count }, (_, at) => ({
+    offset: batch.offsets[at]!,
+    timestamp: batch.timestamps[at]!,
+    key: slice(batch, batch.keyStarts[at]!, batch.keyEnds[at]!),
+    value: slice(batch, batch.valueStarts[at]!, batch.valueEnds[at]!),
+    headers: (batch.headers?.[at] ?? []).map(({ key, value }) => [key, text(value)] as const),
+  }))
+}
+
+export function asRead(record: WrittenRecord): Omit<ReadRecord, 'offset'> {
+  return {
+    timestamp: record.timestamp ?? NaN,
+    key: text(record.key ?? null),
+    value: text(record.value),
+    headers: (record.headers ?? []).map(({ key, value }) => [key, text(value)] as const),
+  }
+}
+
+export async function readAll(reader: PartitionReader, bytesMax: number): Promise<ReadRecord[]> {
+  const records: ReadRecord[] = []
+  for (let batch; (batch = await reader.read(bytesMax)) !== undefined;) {
+    expect(batch.count).toBeGreaterThan(0)
+    expect(batch.nextOffset).toBeGreaterThan(batch.offsets[batch.count - 1]!)
+    records.push(...recordsOf(batch))
+  }
+  return records
+}
+
+async function readFrom(
+  source: RecordSource,
+  offset: number,
+  partition = 0,
+): Promise<ReadRecord[]> {
+  await using reader = await source.open(partition, offset)
+  return await readAll(reader, BYTES_MAX)
+}
+
+function sample(count: number, prefix = ''): WrittenRecord[] {
+  return Array.from({ length: count }, (_, at) => ({
+    value: Buffer.from(JSON.stringify({ id: `${prefix}${at}`, pad: 'x'.repeat((at * 37) % 200) })),
+  }))
+}
+
+function slice({ bytes }: RecordBatch, start: number, end: number): string | null {
+  return start < 0 ? null : bytes.toString('latin1', start, end)
+}
+
+function text(bytes: Uint8Array | null): string | null {
+  return bytes === null ? null : Buffer.from(bytes).toString('latin1')
+}

@@ -1,0 +1,41 @@
+/**
+ * Three projects, by what a test costs: `unit` runs while you type, `property` runs random logs through the real parts,
+ * `integration` starts processes, kills them and reads tables back with other programs.
+ */
+import { defineConfig } from 'vitest/config'
+
+const MINUTE_MS = 60_000
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/integration/**', 'test/properties/**'],
+          testTimeout: 10_000,
+        },
+      },
+      {
+        test: {
+          name: 'property',
+          include: ['test/properties/**/*.test.ts'],
+          testTimeout: 3 * MINUTE_MS,
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          pool: 'forks',
+          // These tests start processes of their own, and the machine may have two cores.
+          maxWorkers: 2,
+          testTimeout: 5 * MINUTE_MS,
+          hookTimeout: 2 * MINUTE_MS,
+          teardownTimeout: 30_000,
+        },
+      },
+    ],
+  },
+})
