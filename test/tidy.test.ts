@@ -74,6 +74,20 @@ test('every package is pinned exactly', () => {
   expect(Object.entries(all).filter(([, version]) => !/^\d+\.\d+\.\d+/.test(version))).toEqual([])
 })
 
+test('the lock file names the optional packages of every platform, or `npm ci` refuses it', () => {
+  // npm leaves out those that the registry of the moment does not have.
+  const { packages } = JSON.parse(read('package-lock.json')) as {
+    readonly packages: Record<string, { readonly optionalDependencies?: Record<string, string> }>
+  }
+  const missing = Object.entries(packages).flatMap(([place, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies).filter(
+      (name) =>
+        !(`node_modules/${name}` in packages || `${place}/node_modules/${name}` in packages),
+    ),
+  )
+  expect(missing).toEqual([])
+})
+
 test(`no file of src is longer than ${LINES_MAX} lines`, () => {
   const long = files
     .filter((file) => file.startsWith('src/') && file.endsWith('.ts') && !LONG_ON_PURPOSE.has(file))

@@ -5,7 +5,7 @@
  * comes of it is decided here, once.
  */
 import process from 'node:process'
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import type { Pipeline } from '../core/definition.ts'
 import { loadPipeline } from '../definition/load.ts'
 import type { Clock, Log } from '../engine/ports.ts'
@@ -76,6 +76,13 @@ export function definePipelineCommand(name: string, text: CommandText): Command 
 function exampleText(examples: CommandText['examples']): string {
   const lines = examples.map(([line, what]) => `  $ ${line}\n      ${what}`)
   return `\n${examples.length === 1 ? 'Example' : 'Examples'}:\n${lines.join('\n')}`
+}
+
+/** Of an option that counts something. */
+export function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text))
+    throw new InvalidArgumentError('Expected a whole number from 1.')
+  return Number(text)
 }
 
 export interface ActionStyle {

@@ -42,7 +42,9 @@ export class OpenedParts implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const failures: unknown[] = []
     for (const part of this.#opened.splice(0).reverse()) {
-      await part[Symbol.asyncDispose]().catch((error: unknown) => failures.push(error))
+      await Promise.resolve(part[Symbol.asyncDispose]()).catch((error: unknown) =>
+        failures.push(error),
+      )
     }
     if (failures.length > 0) throw failures[0]
   }
@@ -65,7 +67,7 @@ export async function openRunParts(
     openState: (partition) => openState(pipeline, partition),
     online: online && opened.add(await openOnline(online, clock)),
     tables: offline && (await openTables(pipeline, offline, opened, { clock, log })).store,
-    rejects: opened.add(await FileRejectSink.open(pipeline.rejects.directory)),
+    rejects: opened.add(new FileRejectSink(pipeline.rejects.directory, source.topic)),
     clock,
     log,
     run: newRunId(clock.wallMs()),

@@ -22,13 +22,17 @@ export function listenForInterrupt({ tell, exit }: InterruptWords): Interrupt {
   let deadline: NodeJS.Timeout | undefined
   const onSignal = (name: NodeJS.Signals): void => {
     if (controller.signal.aborted) {
-      tell(`second ${name}: leaving at once; what was committed is kept, the next start goes on from there`)
+      tell(
+        `second ${name}: leaving at once; what was committed is kept, the next start goes on from there`,
+      )
       exit(1)
       return
     }
     tell(`${name}: stopping cleanly; again to leave at once`)
     deadline = setTimeout(() => {
-      tell(`not stopped after ${DEADLINE_MS / 1000} s: leaving; the next start goes on from the last commit`)
+      tell(
+        `not stopped after ${DEADLINE_MS / 1000} s: leaving; the next start goes on from the last commit`,
+      )
       exit(1)
     }, DEADLINE_MS).unref()
     controller.abort()

@@ -13,11 +13,7 @@ export interface LogTarget {
   readonly isTerminal: boolean
 }
 
-export function createLog(
-  target: LogTarget,
-  mask: Mask,
-  level: 'debug' | 'info' | 'warn',
-): Log {
+export function createLog(target: LogTarget, mask: Mask, level: 'debug' | 'info' | 'warn'): Log {
   const masked = { write: (line: string) => target.write(mask(line)) }
   const destination = target.isTerminal ? readable(masked) : masked
   return pino(

@@ -37,10 +37,7 @@ const NO_FRAME = Object.fromEntries(
     .map((part) => [part, '']),
 )
 
-export function tableText(
-  head: readonly string[],
-  rows: readonly (readonly string[])[],
-): string {
+export function tableText(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const table = new Table({
     head: [...head],
     chars: { ...NO_FRAME, middle: '  ' },

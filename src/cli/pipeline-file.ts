@@ -16,7 +16,7 @@ export function findPipelineFile(named: string | undefined, directory: string): 
     'USAGE',
     found.length === 0
       ? `there is no pipeline file in ${directory}: expected tidemark.yaml, pipeline.yaml or one *.pipeline.yaml. ` +
-        'Name it with -f FILE, or write one with `tidemark init`'
+          'Name it with -f FILE, or write one with `tidemark init`'
       : `there are ${found.length} pipeline files in ${directory} (${found.sort().join(', ')}). Say which one with -f FILE`,
   )
 }

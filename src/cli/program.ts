@@ -17,7 +17,9 @@ Data goes to stdout, progress and logs to stderr.`
 
 export function createProgram(version: string): Command {
   const program = new Command('tidemark')
-    .description('Rolling-window features from an event log: one definition, one fold, online and offline.')
+    .description(
+      'Rolling-window features from an event log: one definition, one fold, online and offline.',
+    )
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print the help of a command')

@@ -71,7 +71,7 @@ export async function* readSample(
   { partition, offset, endOffset }: SamplePart,
 ): AsyncGenerator<RecordBatch> {
   await using reader = await source.open(partition, offset)
-  for (let next = offset; next < endOffset; ) {
+  for (let next = offset; next < endOffset;) {
     const batch = await reader.read(READ_BYTES)
     if (batch === undefined) return
     next = batch.nextOffset

@@ -11,7 +11,8 @@ const ADDRESS = /([a-z][a-z0-9+.-]*:\/\/)([^\s/@:"'\\]*):([^\s"'\\]+)@/gi
 const PARAMETER = /([?&;](?:password|passwd|secret|token|api[-_]?key|access[-_]?key)=)[^\s&"'\\]+/gi
 
 /** PWD is left out: it is the working directory. */
-const SECRET_NAME = /(^|_)(PASS|PASSWD|PASSWORD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|API_?KEY|PRIVATE_KEY|ACCESS_KEY)(_|$)/i
+const SECRET_NAME =
+  /(^|_)(PASS|PASSWD|PASSWORD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|API_?KEY|PRIVATE_KEY|ACCESS_KEY)(_|$)/i
 /** Shorter values stand in too many other words to be replaced there. */
 const SECRET_LENGTH_MIN = 6
 

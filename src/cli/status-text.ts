@@ -2,7 +2,14 @@
 import type { Output } from './output.ts'
 import { reasonOf } from './status.ts'
 import type { PartitionStatus, StartedPartition, Status } from './status.ts'
-import { bytesWords, countWords, dayOrNull, dayWords, instantOrNull, instantWords } from './words.ts'
+import {
+  bytesWords,
+  countWords,
+  dayOrNull,
+  dayWords,
+  instantOrNull,
+  instantWords,
+} from './words.ts'
 
 export function printStatus(out: Output, status: Status): void {
   out.line(`pipeline ${status.pipeline}, source ${status.source}\n`)
@@ -42,7 +49,10 @@ function ticked({ tickedWatermark, watermark }: StartedPartition): string {
     : ''
 }
 
-function printFollowers(out: Output, { partitions, rejects, rejectDirectory, tables }: Status): void {
+function printFollowers(
+  out: Output,
+  { partitions, rejects, rejectDirectory, tables }: Status,
+): void {
   const started = partitions.filter((each) => each.state === 'started')
   const online = started.filter(({ onlinePosition }) => onlinePosition !== undefined)
   if (online.length > 0) {
@@ -61,7 +71,8 @@ function printFollowers(out: Output, { partitions, rejects, rejectDirectory, tab
         : `table ${table} (${view}): ${problem}`,
     )
   }
-  if (tables.length > 0 && dirty > 0) out.line(`tables: ${countWords(dirty)} slots wait to be written`)
+  if (tables.length > 0 && dirty > 0)
+    out.line(`tables: ${countWords(dirty)} slots wait to be written`)
   printRejects(out, rejects, rejectDirectory)
 }
 
@@ -73,7 +84,9 @@ function printRejects(out: Output, rejects: Status['rejects'], directory: string
   }
   const words = found.map(([outcome, count]) => `${outcome} ${countWords(count)}`).join(', ')
   const late = found.some(([outcome]) => reasonOf(outcome) === 'too_late')
-  out.line(`dead letters: ${words} (in ${directory}${late ? '; `tidemark late list` shows the late ones' : ''})`)
+  out.line(
+    `dead letters: ${words} (in ${directory}${late ? '; `tidemark late list` shows the late ones' : ''})`,
+  )
 }
 
 /** For machines: days and instants as ISO 8601 text. */

@@ -8,7 +8,7 @@
 import { unreachable } from '../errors.ts'
 import type { AggregateKind } from './definition.ts'
 import { compareText } from './text.ts'
-import { addExact, joinInt64, loadBig, loadExact, mergeExact, splitInt64 } from './exact.ts'
+import { addExact, addWide, joinInt64, loadBig, loadExact, loadWide, mergeExact, mergeWide, splitInt64 } from './exact.ts'
 import type { TileSlab } from './tile-slab.ts'
 import type { ColumnType, FieldType, Value } from './value.ts'
 
@@ -185,32 +185,32 @@ const doubleAverage: Aggregate = {
   },
 }
 
-/** Population variance from exact moments. Cells: n, sum (two), sum of squares (two). */
+/** Population variance from exact moments. Cells: n, sum (two), sum of squares (three). */
 function exactMoments(unit: number, finish: (variance: number) => number): Aggregate {
   return {
-    cells: 5,
+    cells: 6,
     texts: 0,
     type: { kind: 'double' },
     empty: null,
     clear(slab, cell) {
-      slab.cells.fill(0, cell, cell + 5)
+      slab.cells.fill(0, cell, cell + 6)
     },
     add(slab, at, value) {
       const exact = value as number | bigint
       slab.cells[at.cell] = (slab.cells[at.cell] ?? 0) + 1
       addExact(slab.cells, at.cell + 1, exact)
-      addExact(slab.cells, at.cell + 3, square(exact))
+      addWide(slab.cells, at.cell + 3, square(exact))
     },
     merge(into, at, from, fromAt) {
       into.cells[at.cell] = (into.cells[at.cell] ?? 0) + (from.cells[fromAt.cell] ?? 0)
       mergeExact(into.cells, at.cell + 1, from.cells, fromAt.cell + 1)
-      mergeExact(into.cells, at.cell + 3, from.cells, fromAt.cell + 3)
+      mergeWide(into.cells, at.cell + 3, from.cells, fromAt.cell + 3)
     },
     result(slab, at) {
       const n = slab.cells[at.cell] ?? 0
       if (n === 0) return null
       const sum = loadBig(slab.cells, at.cell + 1)
-      const numerator = BigInt(n) * loadBig(slab.cells, at.cell + 3) - sum * sum
+      const numerator = BigInt(n) * loadWide(slab.cells, at.cell + 3) - sum * sum
       return finite(finish(Number(numerator) / Number(BigInt(n) * BigInt(n)) / (unit * unit)))
     },
   }

@@ -3,12 +3,11 @@
  * through a 32-bit view of the same memory, since a BigInt per value would cost more than the rest of the row.
  */
 import { TidemarkError, invariant, unreachable } from '../errors.ts'
-import type { ColumnSpec } from './columns.ts'
 import { formatDecimal } from './decimal.ts'
 import { joinInt64, narrow } from './exact.ts'
 import { INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN } from './text.ts'
 import { typeName } from './value.ts'
-import type { Value } from './value.ts'
+import type { ColumnType, Value } from './value.ts'
 
 /** What a column's values are stored in; two entries per row, low half first, where it says `int128`. */
 export type ColumnData =
@@ -25,6 +24,11 @@ export type ColumnData =
 
 export type CellValue = Exclude<Value, null> | Uint8Array
 
+export interface CellSpec {
+  readonly name: string
+  readonly type: ColumnType
+}
+
 export interface Cells {
   readonly data: ColumnData
   /** @throws VALUE_OUT_OF_RANGE */
@@ -36,7 +40,7 @@ export interface Cells {
   reset(): void
 }
 
-export function createCells(spec: ColumnSpec, rows: number): Cells {
+export function createCells(spec: CellSpec, rows: number): Cells {
   const { type } = spec
   switch (type.kind) {
     case 'double':
@@ -62,7 +66,7 @@ export function createCells(spec: ColumnSpec, rows: number): Cells {
   }
 }
 
-function doubleCells(spec: ColumnSpec, rows: number): Cells {
+function doubleCells(spec: CellSpec, rows: number): Cells {
   let values = new Float64Array(rows)
   return {
     get data() {
@@ -80,7 +84,7 @@ function doubleCells(spec: ColumnSpec, rows: number): Cells {
   }
 }
 
-function int32Cells(spec: ColumnSpec, rows: number): Cells {
+function int32Cells(spec: CellSpec, rows: number): Cells {
   let values = new Int32Array(rows)
   return {
     get data() {
@@ -111,7 +115,7 @@ const LOW = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 0 : 1
 const HIGH = 1 - LOW
 const TWO_32 = 0x1_0000_0000
 
-function wideCells(spec: ColumnSpec, rows: number, { words, min, max }: WideRange): Cells {
+function wideCells(spec: CellSpec, rows: number, { words, min, max }: WideRange): Cells {
   let values = new BigInt64Array(rows * words)
   let halves = new Int32Array(values.buffer)
   // Bounds as doubles say so wherever they are beyond the safe integers, which is all that a number may be.
@@ -160,7 +164,7 @@ function wideCells(spec: ColumnSpec, rows: number, { words, min, max }: WideRang
   }
 }
 
-function booleanCells(spec: ColumnSpec, rows: number): Cells {
+function booleanCells(spec: CellSpec, rows: number): Cells {
   let values = new Uint8Array(rows)
   return {
     get data() {
@@ -177,7 +181,7 @@ function booleanCells(spec: ColumnSpec, rows: number): Cells {
   }
 }
 
-function listCells(spec: ColumnSpec, empty: string | Uint8Array): Cells {
+function listCells(spec: CellSpec, empty: string | Uint8Array): Cells {
   const isText = typeof empty === 'string'
   const values: (string | Uint8Array)[] = []
   return {
@@ -205,7 +209,7 @@ function isNumeric(value: CellValue): value is number | bigint {
   return typeof value === 'number' || typeof value === 'bigint'
 }
 
-function outOfRange({ name, type }: ColumnSpec, value: number | bigint): TidemarkError {
+function outOfRange({ name, type }: CellSpec, value: number | bigint): TidemarkError {
   const shown = type.kind === 'decimal' ? formatIfInteger(value, type.scale) : String(value)
   return new TidemarkError(
     'VALUE_OUT_OF_RANGE',

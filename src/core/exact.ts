@@ -40,6 +40,35 @@ export function storeExact(cells: Float64Array, at: number, value: bigint): void
   cells[at + 1] = Number((value - low) / BASE)
 }
 
+// --- three cells: sums of squares of 64-bit integers ----------------------------------------------------------------
+
+/** As `addExact`, for `high * 2^106 + middle * 2^53 + low`. */
+export function addWide(cells: Float64Array, at: number, value: number | bigint): void {
+  if (typeof value === 'number' && cells[at + 1] === 0 && cells[at + 2] === 0) {
+    const sum = (cells[at] ?? 0) + value
+    if (Number.isSafeInteger(sum)) {
+      cells[at] = sum
+      return
+    }
+  }
+  storeWide(cells, at, loadWide(cells, at) + BigInt(value))
+}
+
+export function mergeWide(into: Float64Array, at: number, from: Float64Array, fromAt: number): void {
+  const isSmall = from[fromAt + 1] === 0 && from[fromAt + 2] === 0
+  addWide(into, at, isSmall ? (from[fromAt] ?? 0) : loadWide(from, fromAt))
+}
+
+export function loadWide(cells: Float64Array, at: number): bigint {
+  return BigInt(cells[at + 2] ?? 0) * BASE * BASE + loadBig(cells, at)
+}
+
+function storeWide(cells: Float64Array, at: number, value: bigint): void {
+  const rest = BigInt.asIntN(106, value)
+  storeExact(cells, at, rest)
+  cells[at + 2] = Number((value - rest) / (BASE * BASE))
+}
+
 export function narrow(value: bigint): number | bigint {
   const number = Number(value)
   return Number.isSafeInteger(number) ? number : value

@@ -13,7 +13,6 @@ import { Verdict } from './judge.ts'
 import type { JudgedBatch } from './judge.ts'
 import { slotOf } from './slot.ts'
 import { TileCache } from './tile-cache.ts'
-import type { Value } from './value.ts'
 import type { ViewPlan } from './view-plan.ts'
 
 /** Why an accepted record is not in a view. The first two are rejects; the others are only counted. */
@@ -53,18 +52,44 @@ export interface FoldNotes {
   readonly counts: Map<string, number>
 }
 
+export interface Unused {
+  readonly outcome: ViewOutcome
+  /** The field at fault, by index; -1 for a filter. */
+  readonly field: number
+}
+
+const FILTERED: Unused = { outcome: 'filtered', field: -1 }
+
+/** Why a record is not in a view; undefined where it is. */
+export function whyUnused(view: ViewPlan, { columns }: EventBatch, i: number): Unused | undefined {
+  for (const field of view.keyFields) {
+    if (columns[field]?.[i] === null) return { outcome: 'missing_key', field }
+  }
+  for (const field of view.fieldsUsed) {
+    if (columns[field]?.[i] === undefined) return { outcome: 'bad_field', field }
+  }
+  for (const field of view.entityFields) {
+    if (columns[field]?.[i] === null) return { outcome: 'not_entity', field }
+  }
+  return view.where !== undefined && view.where(columns, i) !== true ? FILTERED : undefined
+}
+
+/** The entity of a record that `whyUnused` has nothing against. */
+export function entityOf(view: ViewPlan, { columns }: EventBatch, i: number): string {
+  const values = view.entityFields.map((field) => columns[field]?.[i] ?? null)
+  return view.entity.encode(values)
+}
+
 export class ViewFold {
   readonly view: ViewPlan
   readonly cache: TileCache
   readonly #slots: number
   readonly #record = { offset: 0, eventTime: 0, timestamp: 0 }
-  readonly #entityValues: Value[]
 
   constructor(view: ViewPlan, limits: { readonly tilesMax: number; readonly slots: number }) {
     this.view = view
     this.#slots = limits.slots
     this.cache = new TileCache(view.layout, limits.tilesMax)
-    this.#entityValues = new Array<Value>(view.entityFields.length).fill(null)
   }
 
   route(events: EventBatch, judged: JudgedBatch, notes: FoldNotes): RoutedBatch {
@@ -118,31 +143,12 @@ export class ViewFold {
 
   /** The entity of a record, or undefined (noted) where the record is not this view's. */
   #entityOf(events: EventBatch, i: number, notes: FoldNotes): string | undefined {
-    const { columns } = events
     const { view } = this
-    for (const field of view.keyFields) {
-      if (columns[field]?.[i] === null) return this.#reject(notes, { index: i, reason: 'missing_key', field })
-    }
-    for (const field of view.fieldsUsed) {
-      if (columns[field]?.[i] === undefined) return this.#reject(notes, { index: i, reason: 'bad_field', field })
-    }
-    const values = this.#entityValues
-    for (let e = 0; e < view.entityFields.length; e += 1) {
-      const value = columns[view.entityFields[e] as number]?.[i] ?? null
-      if (value === null) return this.#skip(notes, 'not_entity')
-      values[e] = value
-    }
-    if (view.where !== undefined && !view.where(columns, i)) return this.#skip(notes, 'filtered')
-    return view.entity.encode(values)
-  }
-
-  #reject(notes: FoldNotes, reject: Omit<ViewReject, 'view'>): undefined {
-    notes.rejects.push({ ...reject, view: this.view })
-    return this.#skip(notes, reject.reason)
-  }
-
-  #skip(notes: FoldNotes, outcome: ViewOutcome): undefined {
-    const name = `${this.view.title} ${outcome}`
+    const unused = whyUnused(view, events, i)
+    if (unused === undefined) return entityOf(view, events, i)
+    const { outcome, field } = unused
+    if (outcome === 'missing_key' || outcome === 'bad_field') notes.rejects.push({ index: i, view, reason: outcome, field })
+    const name = `${view.title} ${outcome}`
     notes.counts.set(name, (notes.counts.get(name) ?? 0) + 1)
     return undefined
   }

@@ -64,8 +64,8 @@ function parsePlain(text: string): number | undefined {
   return Number.isNaN(instant) ? undefined : instant
 }
 
-/** NaN where one is no digit. */
-function digits(text: string, from: number, count: number): number {
+/** The number in `count` digits of the text; NaN where one is none. */
+export function digits(text: string, from: number, count: number): number {
   let value = 0
   for (let i = from; i < from + count; i++) {
     const digit = text.charCodeAt(i) - 48

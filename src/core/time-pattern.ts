@@ -8,46 +8,52 @@
 import { TidemarkError } from '../errors.ts'
 import { checkedDayFromCivil } from './civil.ts'
 import { DAY_MS, timeZoneExists } from './day.ts'
-import { timeOfDay } from './instant.ts'
+import { digits, timeOfDay } from './instant.ts'
 import { createZone } from './zone.ts'
 import type { OffsetSpan, Zone } from './zone.ts'
 
 const TOKENS = ['yyyy', 'MM', 'dd', 'HH', 'mm', 'ss', 'SSS'] as const
-type TimeToken = (typeof TOKENS)[number]
 
 /** Reader of such texts: ms, or what is wrong. @throws DEFINITION_INVALID */
 export function compilePattern(pattern: string, zone: string): (text: string) => number | string {
   if (!timeZoneExists(zone)) {
     throw refused(pattern, `expected an IANA time zone such as Europe/Berlin, received ${zone}`)
   }
-  const { expression, tokens } = patternExpression(pattern)
-  const groups = TOKENS.map((token) => tokens.indexOf(token) + 1)
+  const layout = layOut(pattern)
   const toInstant = createLocalReader(createZone(zone))
   return (text) => {
-    const match = expression.exec(text)
-    if (match === null) return `expected a text like ${pattern}, received ${JSON.stringify(text)}`
-    const local = localTime(match, groups)
-    return local === undefined ? `${text}: there is no such date or time` : toInstant(local)
+    const local = matches(layout, text) ? localTime(layout, text) : Number.NaN
+    if (local === undefined) return `${text}: there is no such date or time`
+    return Number.isNaN(local)
+      ? `expected a text like ${pattern}, received ${JSON.stringify(text)}`
+      : toInstant(local)
   }
 }
 
-function patternExpression(pattern: string): { expression: RegExp; tokens: TimeToken[] } {
-  const tokens: TimeToken[] = []
-  let source = ''
-  for (const [part, quoted] of pattern.matchAll(/'([^']*)'|([A-Za-z])\2*|[^A-Za-z']+|'/g)) {
-    const token = TOKENS.find((known) => known === part)
-    if (token === undefined) {
-      source += literal(pattern, part, quoted)
-      continue
-    }
-    if (tokens.includes(token)) throw refused(pattern, `expected ${token} once`)
-    tokens.push(token)
-    source += `(\\d{${token.length}})`
+/** Every token has one width, so each part of a text has its place. */
+interface Layout {
+  readonly length: number
+  readonly literals: readonly { readonly at: number; readonly text: string }[]
+  /** Where each of TOKENS is; undefined for one that the pattern does not have. */
+  readonly places: readonly (number | undefined)[]
+}
+
+function layOut(pattern: string): Layout {
+  const literals: { at: number; text: string }[] = []
+  const places = TOKENS.map((): number | undefined => undefined)
+  let length = 0
+  for (const [written, quoted] of pattern.matchAll(/'([^']*)'|([A-Za-z])\2*|[^A-Za-z']+|'/g)) {
+    const token = TOKENS.findIndex((known) => known === written)
+    if (places[token] !== undefined) throw refused(pattern, `expected ${written} once`)
+    if (token < 0) literals.push({ at: length, text: literal(pattern, written, quoted) })
+    else places[token] = length
+    length += token < 0 ? (quoted ?? written).length : written.length
   }
-  const missing = (['yyyy', 'MM', 'dd'] as const).filter((token) => !tokens.includes(token))
-  if (missing.length > 0)
+  const missing = TOKENS.slice(0, 3).filter((_, token) => places[token] === undefined)
+  if (missing.length > 0) {
     throw refused(pattern, `expected a date in it, missing ${missing.join(' ')}`)
-  return { expression: new RegExp(`^${source}$`), tokens }
+  }
+  return { length, literals, places }
 }
 
 /** Other characters than letters, a T alone, and anything in single quotes stand for themselves. */
@@ -57,7 +63,7 @@ function literal(pattern: string, part: string, quoted: string | undefined): str
     const expected = `${TOKENS.join(' ')} or a text in single quotes`
     throw refused(pattern, `expected one of ${expected}, received ${part}`)
   }
-  return (quoted ?? part).replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&')
+  return quoted ?? part
 }
 
 function refused(pattern: string, problem: string): TidemarkError {
@@ -67,13 +73,33 @@ function refused(pattern: string, problem: string): TidemarkError {
   )
 }
 
-/** Local time as if it were UTC, ms; undefined where calendar or clock do not have it. */
-function localTime(match: RegExpExecArray, groups: readonly number[]): number | undefined {
-  // In the order of TOKENS; 0 for a token that the pattern does not have.
-  const part = (token: number): number => (groups[token] === 0 ? 0 : Number(match[groups[token]!]))
-  const day = checkedDayFromCivil(part(0), part(1), part(2))
-  const time = timeOfDay(part(3), part(4), part(5))
-  return day === undefined || time === undefined ? undefined : day * DAY_MS + time + part(6)
+function matches({ length, literals }: Layout, text: string): boolean {
+  if (text.length !== length) return false
+  for (const each of literals) if (!text.startsWith(each.text, each.at)) return false
+  return true
+}
+
+/**
+ * Local time as if it were UTC, ms; undefined where calendar or clock do not have it, NaN where there are no digits.
+ */
+function localTime(layout: Layout, text: string): number | undefined {
+  const year = part(layout, text, 0)
+  const month = part(layout, text, 1)
+  const date = part(layout, text, 2)
+  const hour = part(layout, text, 3)
+  const minute = part(layout, text, 4)
+  const second = part(layout, text, 5)
+  const ms = part(layout, text, 6)
+  if (Number.isNaN(year + month + date + hour + minute + second + ms)) return Number.NaN
+  const day = checkedDayFromCivil(year, month, date)
+  const time = timeOfDay(hour, minute, second)
+  return day === undefined || time === undefined ? undefined : day * DAY_MS + time + ms
+}
+
+/** What the text has for one of TOKENS; 0 where the pattern does not have it. */
+function part({ places }: Layout, text: string, token: number): number {
+  const at = places[token]
+  return at === undefined ? 0 : digits(text, at, TOKENS[token]!.length)
 }
 
 /** What is learned of a zone at once. */

@@ -109,6 +109,7 @@ function leafType(leaf: JsonObject): { type: FieldType; unit?: 'ms' | 'us' } | s
     case 'long':
       if (logicalType === 'timestamp-millis') return { type: { kind: 'timestamp' }, unit: 'ms' }
       if (logicalType === 'timestamp-micros') return { type: { kind: 'timestamp' }, unit: 'us' }
+      if (logicalType === 'timestamp-nanos') return { type: { kind: 'timestamp' } }
       return { type: { kind: 'int64' } }
     case 'bytes':
     case 'fixed':

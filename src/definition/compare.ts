@@ -61,6 +61,8 @@ export function comparePipelines(old: Pipeline, now: Pipeline): PipelineComparis
 
 function pipelineChanges(old: Pipeline, now: Pipeline): Change[] {
   const meaning = 'every event may belong to another day or entity'
+  // A table that comes or goes is no change of its slots.
+  const hasTables = old.sinks.offline !== undefined && now.sinks.offline !== undefined
   const judging = 'records are judged by it: which are accepted changes'
   const rows: readonly (readonly [
     what: string,
@@ -95,7 +97,12 @@ function pipelineChanges(old: Pipeline, now: Pipeline): Change[] {
     ['time.allowedLateness', ({ time }) => time.allowedLatenessMs, 'generation', judging],
     ['time.maxFuture', ({ time }) => time.maxFutureMs, 'generation', judging],
     ['time.notBefore', ({ time }) => time.notBeforeMs, 'generation', judging],
-    ['sinks.offline.slots', slots, 'generation', 'the files of a day are split in another way'],
+    [
+      'sinks.offline.slots',
+      ({ sinks }) => hasTables && sinks.offline?.slots,
+      'generation',
+      'the files of a day are split in another way',
+    ],
     [
       'time.idleAfter',
       ({ time }) => time.idleAfterMs,
@@ -116,11 +123,6 @@ function pipelineChanges(old: Pipeline, now: Pipeline): Change[] {
 
 function keyPlaces({ source }: Pipeline): unknown {
   return source.key.map((name) => fieldKey(name, source.fields))
-}
-
-/** Slots are compared only where both have a table: a table that comes or goes is no change of its slots. */
-function slots({ sinks }: Pipeline): unknown {
-  return sinks.offline?.slots ?? 'no table'
 }
 
 function logIdentity(log: Pipeline['source']['log']): unknown {

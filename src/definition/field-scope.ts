@@ -29,6 +29,8 @@ export interface DeclaredFields {
   readonly isOpen: boolean
   /** False where the declarations as a whole could not be read. */
   readonly isKnown: boolean
+  /** Whether an event has no other fields than these. */
+  readonly isComplete: boolean
 }
 
 export function createFieldScope(declared: DeclaredFields, report: Report): FieldScope {
@@ -45,7 +47,7 @@ export function createFieldScope(declared: DeclaredFields, report: Report): Fiel
       reason === undefined
         ? `expected a field of the source, found ${shown(name, path)}${suggestion(name, names())}`
         : `expected a field that can be used; ${shown(name, path)} is ${reason}`
-    report.add(path, message)
+    report.add(path, message, path.at(-1) === name ? 'key' : 'value')
     return undefined
   }
 

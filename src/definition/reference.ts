@@ -135,7 +135,7 @@ const NOTES = `## Fields and types
 | \`double\` | number | float, double |
 | \`decimal(p,s)\` | number or text, at most 18 digits | bytes or fixed with logical type decimal, at most 18 digits |
 | \`boolean\` | true, false | boolean |
-| \`timestamp\` | an instant | long with logical type timestamp-millis or timestamp-micros |
+| \`timestamp\` | an instant | long with logical type timestamp-millis, -micros or -nanos |
 | \`date\` | \`2026-01-31\` | int with logical type date |
 
 Fields of nested Avro records have dotted names: \`order.shop.id\`. A union with null is a field that may be absent; other

@@ -122,6 +122,7 @@ const NOTHING_DECLARED: DeclaredFields = {
   unusable: new Map(),
   isOpen: false,
   isKnown: false,
+  isComplete: false,
 }
 
 function resolveFields(
@@ -136,7 +137,8 @@ function resolveFields(
     }
     if (format.schema === undefined) return NOTHING_DECLARED
     const read = readAvroSchema(format.schema)
-    if (typeof read !== 'string') return { ...NOTHING_DECLARED, ...read, isKnown: true }
+    if (typeof read !== 'string')
+      return { ...NOTHING_DECLARED, ...read, isKnown: true, isComplete: true }
     report.add(avroPath(file), read)
     return NOTHING_DECLARED
   }
@@ -159,6 +161,7 @@ function resolveFields(
     unusable: new Map(),
     isOpen: format.kind === 'json',
     isKnown: true,
+    isComplete: false,
   }
 }
 
@@ -222,9 +225,7 @@ function eventPath(text: string, at: Path, { declared, report }: EventSurroundin
   const field = declared.fields.find(({ name }) => name === text)
   if (field !== undefined) return field.path
   const place = valuePath(text, at, report)
-  const isChecked =
-    declared.isKnown && !declared.isOpen && declared.unusable.size + declared.fields.length > 0
-  if (place.kind === 'value' && isChecked && !declared.unreadable.includes(text)) {
+  if (place.kind === 'value' && declared.isComplete) {
     const names = declared.fields.map(({ name }) => name)
     const reason = declared.unusable.get(text)
     const what = reason === undefined ? suggestion(text, names) : `, which is ${reason}`

@@ -93,7 +93,9 @@ function checkEntity(file: ViewFile, path: Path, { key, fields, report }: Pipeli
     }
   })
   const missing = (key ?? []).filter((each) => !file.entity.includes(each))
-  const areFields = file.entity.every((name) => fields.all().some((field) => field.name === name))
+  const areFields = [...file.entity, ...missing].every((name) =>
+    fields.all().some((field) => field.name === name),
+  )
   if (missing.length === 0 || !areFields) return
   const names = missing.map((each) => `\`${each}\``).join(', ')
   report.add(
@@ -145,17 +147,19 @@ function checkColumns(file: ViewFile, path: Path, { features, derived, report }:
       columns: columns.map((column) => column.name),
     })),
   ]
-  for (const { owner, at, columns } of parts)
-    for (const column of columns) names.claim(column, owner, at)
   for (const { name } of derived) {
     if (!features.some((feature) => feature.name === name)) continue
     const message = `expected another name: a feature is named \`${name}\` too`
     report.add([...path, 'derived', name], message, 'key')
   }
-  for (const { name, owner, at } of parts) {
-    const isTold = parts.some((other) => other.name === name && other.owner !== owner)
-    if (!isTold) names.refuseColumnName(name, owner, at)
+  // Of a feature and a derived feature of one name, all columns clash: that is told already.
+  const apart = parts.filter(
+    ({ name, owner }) => !parts.some((other) => other.name === name && other.owner !== owner),
+  )
+  for (const { owner, at, columns } of apart) {
+    for (const column of columns) names.claim(column, owner, at)
   }
+  for (const { name, owner, at } of apart) names.refuseColumnName(name, owner, at)
 }
 
 interface Results {

@@ -130,8 +130,6 @@ export const pipelineSchema = z
   })
   .meta({ title: 'Tidemark pipeline' })
 
-/** As a user may write it. */
-export type PipelineSource = z.input<typeof pipelineSchema>
 /** Shapes checked, defaults in, durations in ms, windows in days. */
 export type PipelineFile = z.output<typeof pipelineSchema>
 export type SourceFile = PipelineFile['source']

@@ -26,7 +26,7 @@ export function toCell(value: DuckDBValue): Cell {
     return toMilliseconds(value.micros)
   }
   if (value instanceof DuckDBDateValue) return value.days
-  if (value instanceof DuckDBBlobValue) return value.bytes
+  if (value instanceof DuckDBBlobValue) return new Uint8Array(value.bytes)
   if (value instanceof DuckDBListValue) return value.items.map(toCell)
   if (value instanceof DuckDBStructValue) return toFields(Object.entries(value.entries))
   if (value instanceof DuckDBMapValue) {

@@ -83,10 +83,14 @@ export class DuckDb implements AsyncDisposable {
     }
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  /**
+   * Lets running statements end first: one that still reads rows from the JavaScript thread would wait for it, while
+   * closing the connection holds it.
+   */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#all.map(() => this.#acquire()))
     for (const connection of this.#all) connection.closeSync()
     this.#instance.closeSync()
-    return Promise.resolve()
   }
 
   async #use<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {

@@ -2,11 +2,10 @@
 import type { DayIndex } from '../core/day.ts'
 import { formatDay } from '../core/day.ts'
 import type { EventBatch } from '../core/event.ts'
+import { entityOf, whyUnused } from '../core/fold.ts'
 import type { ViewReject } from '../core/fold.ts'
 import { Verdict } from '../core/judge.ts'
-import type { Value } from '../core/value.ts'
 import { typeName } from '../core/value.ts'
-import type { ViewPlan } from '../core/view-plan.ts'
 import type { PartitionContext } from './partition-context.ts'
 import type { Reject, RejectReason } from './ports.ts'
 
@@ -35,8 +34,8 @@ export function rejectOf(
   }
   if (reason !== 'too_late') return reject
   const entities = context.views.flatMap((view) => {
-    const entity = entityOf(view, events, index)
-    return entity === undefined ? [] : [{ view: view.title, entity }]
+    const isUsed = whyUnused(view, events, index) === undefined
+    return isUsed ? [{ view: view.title, entity: entityOf(view, events, index) }] : []
   })
   return { ...reject, late: { day: bucket, entities } }
 }
@@ -81,16 +80,6 @@ function messageOf(
     default:
       return events.problems.get(index) ?? reason
   }
-}
-
-function entityOf(view: ViewPlan, events: EventBatch, index: number): string | undefined {
-  const values: Value[] = []
-  for (const field of view.entityFields) {
-    const value = events.columns[field]?.[index]
-    if (value === null || value === undefined) return undefined
-    values.push(value)
-  }
-  return view.entity.encode(values)
 }
 
 function bytesOf(

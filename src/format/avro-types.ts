@@ -40,8 +40,8 @@ const SURE_LONG_MAX = 2 ** 51
 
 /** @throws what avsc says about a schema that is none. */
 export function avroType(schema: unknown): Type {
-  return avro.Type.forSchema(schema as Parameters<typeof avro.Type.forSchema>[0], {
-    typeHook: exactType as never,
+  return avro.Type.forSchema(schema as never, {
+    typeHook: exactType,
     logicalTypes: {
       decimal: DecimalType,
       'timestamp-millis': TimestampType,
@@ -53,7 +53,12 @@ export function avroType(schema: unknown): Type {
   })
 }
 
-const LOGICAL_NAMES = new Set(['decimal', 'timestamp-millis', 'timestamp-micros', 'timestamp-nanos'])
+const LOGICAL_NAMES = new Set([
+  'decimal',
+  'timestamp-millis',
+  'timestamp-micros',
+  'timestamp-nanos',
+])
 
 function exactType(schema: unknown, options: unknown): Type | undefined {
   if (Array.isArray(schema)) return undefined
@@ -119,7 +124,7 @@ class BoundedArray extends avro.types.ArrayType {
   _read(this: { readonly itemsType: unknown }, tap: Tap): unknown[] {
     const items = this.itemsType as Readable
     const values: unknown[] = []
-    for (let count; (count = readBlock(tap, items)) > 0; ) {
+    for (let count; (count = readBlock(tap, items)) > 0;) {
       while (count-- > 0) values.push(items._read(tap))
     }
     return values
@@ -127,7 +132,7 @@ class BoundedArray extends avro.types.ArrayType {
 
   _skip(tap: Tap): void {
     const items = this.itemsType as unknown as Readable
-    for (let count; (count = skipBlocks(tap, items)) > 0; ) while (count-- > 0) items._skip(tap)
+    for (let count; (count = skipBlocks(tap, items)) > 0;) while (count-- > 0) items._skip(tap)
   }
 }
 
@@ -135,7 +140,7 @@ class BoundedMap extends avro.types.MapType {
   _read(this: { readonly valuesType: unknown }, tap: Tap): Record<string, unknown> {
     const items = this.valuesType as Readable
     const values: Record<string, unknown> = Object.create(null) as Record<string, unknown>
-    for (let count; (count = readBlock(tap, undefined)) > 0; ) {
+    for (let count; (count = readBlock(tap, undefined)) > 0;) {
       while (count-- > 0) values[CheckedString.prototype._read(tap)] = items._read(tap)
     }
     return values
@@ -143,7 +148,7 @@ class BoundedMap extends avro.types.MapType {
 
   _skip(tap: Tap): void {
     const items = this.valuesType as Readable
-    for (let count; (count = skipBlocks(tap, undefined)) > 0; ) {
+    for (let count; (count = skipBlocks(tap, undefined)) > 0;) {
       while (count-- > 0) {
         tap.skipString()
         items._skip(tap)
@@ -178,11 +183,12 @@ function bounded(tap: Tap, count: number, items: unknown): number {
 }
 
 function isEmptyItem(items: unknown): boolean {
-  const type = items instanceof avro.Type ? items : (items as { _readerType?: Type } | undefined)?._readerType
+  const type =
+    items instanceof avro.Type ? items : (items as { _readerType?: Type } | undefined)?._readerType
   if (type === undefined) return false
   if (type.typeName === 'null') return true
-  if (type.typeName === 'fixed') return (type as types.FixedType).size === 0
-  return type.typeName === 'record' && (type as types.RecordType).fields.length === 0
+  if (type instanceof avro.types.FixedType) return type.size === 0
+  return type instanceof avro.types.RecordType && type.fields.length === 0
 }
 
 /** Ms. Digits below are dropped towards the past, as event times have it. */
@@ -192,7 +198,8 @@ class TimestampType extends avro.types.LogicalType {
   constructor(schema: never, options: unknown) {
     super(underlying(schema), options)
     const { logicalType } = schema as LogicalSchema
-    this.perMs = logicalType === 'timestamp-millis' ? 1 : logicalType === 'timestamp-micros' ? 1e3 : 1e6
+    this.perMs =
+      logicalType === 'timestamp-millis' ? 1 : logicalType === 'timestamp-micros' ? 1e3 : 1e6
   }
 
   override _fromValue(value: number | bigint): number | bigint {

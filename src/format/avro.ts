@@ -28,7 +28,9 @@ export function createAvroDecoder(pipeline: Pipeline, options: AvroOptions = {})
   invariant(format.kind === 'avro', 'an Avro decoder is made for the format avro')
   const reader = recordType(format.schema, "the pipeline's schema")
   const writer =
-    options.writerSchema === undefined ? reader : recordType(options.writerSchema, "the writer's schema")
+    options.writerSchema === undefined
+      ? reader
+      : recordType(options.writerSchema, "the writer's schema")
   const needed = neededFields(pipeline)
   const projected = project(reader, format.schema as RecordSchema, needed)
   const resolver = attempt('the schemas of writer and reader do not resolve', () =>
@@ -88,7 +90,7 @@ class AvroFormat implements ValueFormat {
       const found = path(this.#root)
       if (found === null || found === '') return null
       if (typeof found === 'string') return found
-      return typeof found === 'bigint' || Number.isSafeInteger(found) ? String(found) : undefined
+      return isInteger(found) ? String(found) : undefined
     }
   }
 
@@ -133,7 +135,9 @@ function readValue(type: FieldType, value: unknown): Value | undefined {
     case 'timestamp':
       return isInteger(value) ? instant(value) : undefined
     case 'date':
-      return isInteger(value) ? (fitInteger({ kind: 'int32' }, value) as number | undefined) : undefined
+      return isInteger(value)
+        ? (fitInteger({ kind: 'int32' }, value))
+        : undefined
   }
 }
 
@@ -147,10 +151,8 @@ interface RecordSchema {
 
 function recordType(schema: unknown, what: string): types.RecordType {
   const type = attempt(`${what} is no Avro schema`, () => avroType(schema))
-  if (type.typeName !== 'record') {
-    throw invalid(`source.format.avro: ${what} is ${type.typeName}; an event is a record`)
-  }
-  return type as types.RecordType
+  if (type instanceof avro.types.RecordType) return type
+  throw invalid(`source.format.avro: ${what} is ${type.typeName}; an event is a record`)
 }
 
 /** The first steps of all paths into the value. */
@@ -174,18 +176,14 @@ function project(
   const fields = schema.fields
     .filter(({ name }) => needed.has(name))
     .map((field) => ({ ...field, type: reader.field(field.name).type }))
-  return avroType({ ...schema, fields }) as types.RecordType
+  return recordType({ ...schema, fields }, "the pipeline's schema")
 }
 
 /** @throws DEFINITION_INVALID where the path leads nowhere, or through a union of several types. */
 function leafType(reader: types.RecordType, segments: readonly string[]): Type {
   let type: Type = reader
   for (const segment of segments) {
-    const next: Type | undefined = avro.Type.isType(type, 'map')
-      ? (type as types.MapType).valuesType as Type
-      : avro.Type.isType(type, 'record')
-        ? ((type as types.RecordType).field(segment) as types.Field | undefined)?.type
-        : undefined
+    const next = stepInto(type, segment)
     if (next === undefined) {
       throw invalid(
         `source: the path ${segments.join('.')} is not in the Avro schema: ${type.name ?? type.typeName} has no ${segment}`,
@@ -196,11 +194,17 @@ function leafType(reader: types.RecordType, segments: readonly string[]): Type {
   return type
 }
 
+function stepInto(type: Type, segment: string): Type | undefined {
+  if (type instanceof avro.types.MapType) return type.valuesType as Type
+  if (!(type instanceof avro.types.RecordType)) return undefined
+  return type.fields.find(({ name }) => name === segment)?.type
+}
+
 function withoutNull(type: Type, segments: readonly string[]): Type {
-  if (!avro.Type.isType(type, 'union')) return type
-  const branches = (type as types.UnwrappedUnionType).types.filter(
-    ({ typeName }) => typeName !== 'null',
-  )
+  const isUnion =
+    type instanceof avro.types.UnwrappedUnionType || type instanceof avro.types.WrappedUnionType
+  if (!isUnion) return type
+  const branches = type.types.filter(({ typeName }) => typeName !== 'null')
   const [only] = branches
   if (branches.length === 1 && only !== undefined) return only
   throw invalid(

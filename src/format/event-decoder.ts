@@ -40,7 +40,7 @@ export function createEventDecoder(pipeline: Pipeline, format: ValueFormat): Dec
     const { records } = batch
     const start = records.valueStarts[at]!
     const end = records.valueEnds[at]!
-    if (start < 0 || start === end) return Decoded.TOMBSTONE
+    if (start < 0) return Decoded.TOMBSTONE
     const problem = format.load(records.bytes, start, end)
     if (problem !== undefined) return refuse(batch, at, Decoded.UNDECODABLE, problem)
     if (id !== undefined) {
@@ -49,7 +49,8 @@ export function createEventDecoder(pipeline: Pipeline, format: ValueFormat): Dec
       batch.ids![at] = text ?? undefined
     }
     const wrongTimestamp = ownTimestamp?.(records, at)
-    if (wrongTimestamp !== undefined) return refuse(batch, at, Decoded.BAD_TIMESTAMP, wrongTimestamp)
+    if (wrongTimestamp !== undefined)
+      return refuse(batch, at, Decoded.BAD_TIMESTAMP, wrongTimestamp)
     const time = eventTime(records, at)
     if (typeof time === 'string') return refuse(batch, at, Decoded.BAD_TIMESTAMP, time)
     batch.eventTimes[at] = time
@@ -94,9 +95,7 @@ function refuse(batch: Draft, at: number, outcome: number, problem: string): num
 }
 
 function compileField(format: ValueFormat, path: FieldPath, type: FieldType): FieldReader {
-  return path.kind === 'value'
-    ? format.field(path.segments, type)
-    : compileRecordField(path, type)
+  return path.kind === 'value' ? format.field(path.segments, type) : compileRecordField(path, type)
 }
 
 type TimeReader = (records: RecordBatch, at: number) => number | string

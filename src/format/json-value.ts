@@ -4,12 +4,7 @@
  */
 import { parseDay } from '../core/day.ts'
 import type { FieldType, Value } from '../core/value.ts'
-import {
-  DECIMAL_TEXT,
-  fitInteger,
-  INTEGER_TEXT,
-  scaleDecimal,
-} from './decimal-text.ts'
+import { DECIMAL_TEXT, fitInteger, INTEGER_TEXT, scaleDecimal } from './decimal-text.ts'
 import { LosslessNumber } from './json-text.ts'
 import { finite, instant, instantOf } from './text-value.ts'
 

@@ -2,31 +2,27 @@
  * Values that come as text: the key and the headers of a record, and what JSON carries as strings. Undefined is "this
  * text is no value of the type".
  */
-import { parseDay } from '../core/day.ts'
 import { parseInstant } from '../core/instant.ts'
+import { parseValue } from '../core/text.ts'
 import type { FieldType, Value } from '../core/value.ts'
 import { DECIMAL_TEXT, fitInteger, INTEGER_TEXT, scaleDecimal } from './decimal-text.ts'
 
-const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 const INSTANT_MAX_MS = 8.64e15
 
 export function readText(type: FieldType, text: string): Value | undefined {
   switch (type.kind) {
-    case 'string':
-      return text
     case 'int32':
     case 'int64':
       return INTEGER_TEXT.test(text) ? fitInteger(type, scaleDecimal(text, 0)) : undefined
     case 'decimal':
       return DECIMAL_TEXT.test(text) ? fitInteger(type, scaleDecimal(text, type.scale)) : undefined
-    case 'double':
-      return JSON_NUMBER.test(text) ? finite(Number(text)) : undefined
-    case 'boolean':
-      return text === 'true' ? true : text === 'false' ? false : undefined
     case 'timestamp':
       return INTEGER_TEXT.test(text) ? instant(scaleDecimal(text, 0)) : instantOf(text)
+    case 'string':
+    case 'double':
+    case 'boolean':
     case 'date':
-      return parseDay(text)
+      return parseValue(text, type)
   }
 }
 

@@ -46,6 +46,7 @@ export async function prepareCommit(
   return {
     layout: withDays(layout, {
       views: commit.tiles.reduce((views, tile) => Math.max(views, tile.view + 1), 0),
+      oldestDay: commit.tiles.reduce((oldest, { day }) => Math.min(oldest, day), Infinity),
       looseDays,
       idDays: new Set(commit.ids.map(({ day }) => day)),
     }),

@@ -22,6 +22,8 @@ export interface Layout {
   readonly format: typeof FORMAT
   /** How many views have been written to. */
   readonly views: number
+  /** The lowest day that a tile was ever written to; undefined while there was none. */
+  readonly oldestDay?: DayIndex
   /** Undefined in a new store: nothing is settled. */
   readonly settledBefore?: DayIndex
   readonly settling?: { readonly before: DayIndex; readonly done?: RecordPlace }
@@ -53,11 +55,12 @@ export function isSettled(layout: Layout, place: RecordPlace, day: DayIndex): bo
   return comparePlaces(place, settling.done) <= 0
 }
 
-/** The layout with room for what a commit writes; the same object where it has that already. */
+/** The layout with room for what a commit writes. */
 export function withDays(
   layout: Layout,
   added: {
     readonly views: number
+    readonly oldestDay: DayIndex
     readonly looseDays: Iterable<DayIndex>
     readonly idDays: Iterable<DayIndex>
   },
@@ -66,8 +69,9 @@ export function withDays(
   const idDays = union(layout.idDays, added.idDays)
   const views = Math.max(layout.views, added.views)
   invariant(views <= VIEW_MAX, `a store has at most ${VIEW_MAX} views`)
-  const same = looseDays === layout.looseDays && idDays === layout.idDays && views === layout.views
-  return same ? layout : { ...layout, looseDays, idDays, views }
+  const oldestDay = Math.min(layout.oldestDay ?? Infinity, added.oldestDay)
+  const oldest = Number.isFinite(oldestDay) ? { oldestDay } : {}
+  return { ...layout, ...oldest, looseDays, idDays, views }
 }
 
 export function encodeLayout(layout: Layout): Uint8Array {

@@ -66,7 +66,7 @@ function dueEviction(
   if (settledBefore === undefined) return undefined
   for (const [view, before] of evictBefore.entries()) {
     if (!Number.isFinite(before)) continue
-    const evictedBefore = layout.evictedBefore[view] ?? -Infinity
+    const evictedBefore = layout.evictedBefore[view] ?? layout.oldestDay ?? Infinity
     const slack = Math.floor(Math.max(0, settledBefore - before) / 4)
     if (before > evictedBefore + slack) return { view, before }
   }

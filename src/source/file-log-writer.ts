@@ -116,7 +116,7 @@ export class FileLogWriter implements AsyncDisposable {
 
   /** Not asynchronous, so that `append` needs no waiting and memory stays bounded. */
   #writePending(): void {
-    for (let at = 0; at < this.#used; ) {
+    for (let at = 0; at < this.#used;) {
       const wrote = writeSync(this.#handle.fd, this.#pending, at, this.#used - at)
       at += wrote
       this.#written += wrote

@@ -139,7 +139,7 @@ export class FileReader implements PartitionReader {
       base: this.#base,
     }
     const { next, needed, damage } = this.#file.framing.split(piece, bytesMax, this.#columns)
-    this.#cursor = next
+    this.#cursor = Math.max(next, this.#filled)
     this.#needed = needed
     if (this.#columns.count > 0) return takeBatch(this.#columns, this.#block, this.#offset)
     // Records before the damage were given out first: they are good, and the position told is the exact one.
@@ -185,7 +185,12 @@ export class FileReader implements PartitionReader {
   async #look(): Promise<void> {
     const { path } = this.#file
     const found = await stat(path).catch((cause: unknown) => {
-      throw unreadable(this.#file, this.#offset, `${path} is gone: ${String(cause)}. Put it back`, cause)
+      throw unreadable(
+        this.#file,
+        this.#offset,
+        `${path} is gone: ${String(cause)}. Put it back`,
+        cause,
+      )
     })
     if (found.ino !== this.#inode) {
       throw fileReplaced(this.#file, this.#offset)
@@ -235,7 +240,12 @@ export class FileReader implements PartitionReader {
     try {
       return (await this.#handle.read(bytes, at, length, position)).bytesRead
     } catch (cause) {
-      throw unreadable(this.#file, position, `cannot read ${this.#file.path}: ${String(cause)}`, cause)
+      throw unreadable(
+        this.#file,
+        position,
+        `cannot read ${this.#file.path}: ${String(cause)}`,
+        cause,
+      )
     }
   }
 }

@@ -134,8 +134,7 @@ function addFrame(
   const at = nextRecord(columns)
   const high = int32(bytes, body + 4)
   columns.offsets[at] = base + start
-  columns.timestamps[at] =
-    high === NO_TIMESTAMP_HIGH ? NaN : high * TWO_32 + uint32(bytes, body)
+  columns.timestamps[at] = high === NO_TIMESTAMP_HIGH ? NaN : high * TWO_32 + uint32(bytes, body)
   columns.keyStarts[at] = keyLength < 0 ? -1 : keyStart
   columns.keyEnds[at] = keyLength < 0 ? -1 : valueStart
   columns.valueStarts[at] = valueLength < 0 ? -1 : valueStart

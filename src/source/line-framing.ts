@@ -67,7 +67,7 @@ async function followsLineEnd(read: ReadAt, offset: number): Promise<boolean> {
 }
 
 async function lastLineEnd(read: ReadAt, from: number, size: number): Promise<number> {
-  for (let end = size; end > from; ) {
+  for (let end = size; end > from;) {
     const start = Math.max(from, end - SEARCH_BYTES)
     const found = (await read(start, end - start)).lastIndexOf(LINE_END)
     if (found !== -1) return start + found + 1

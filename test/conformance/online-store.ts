@@ -224,7 +224,7 @@ function testVersions(create: Create): void {
           expect((await store.read(VIEW, 'user:1'))?.watermark).toBe(highest)
         },
       ),
-      { numRuns: 25, verbose: 1 },
+      { numRuns: 25, verbose: fc.VerbosityLevel.Verbose },
     )
   })
 }

@@ -407,7 +407,7 @@ function testModel(create: Create): void {
           await state[Symbol.asyncDispose]()
         }
       }),
-      { numRuns: 25, verbose: 1 },
+      { numRuns: 25, verbose: fc.VerbosityLevel.Verbose },
     )
   }, 60_000)
 }

@@ -73,7 +73,8 @@ export function describeTableStorage(name: string, create: () => Promise<Storage
 
     test('a list has the files below a prefix in ascending order, with size and time', async () => {
       const before = Date.now() - 10_000
-      for (const path of ['t/b', 't/a/2', 't/a/10', 't/ab', 'u/a']) await storage.put(path, text(path))
+      for (const path of ['t/b', 't/a/2', 't/a/10', 't/ab', 'u/a'])
+        await storage.put(path, text(path))
       const listed = await other.list('t/a')
       expect(listed.map((file) => file.path)).toEqual(['t/a/10', 't/a/2', 't/ab'])
       expect((await other.list('t/a/')).map((file) => file.path)).toEqual(['t/a/10', 't/a/2'])

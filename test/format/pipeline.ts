@@ -1,5 +1,10 @@
 /** Pipelines and batches for the decoders' tests: the parts that a decoder reads, and nothing else of interest. */
-import type { FieldDefinition, FieldPath, FormatDefinition, Pipeline } from '../../src/core/definition.ts'
+import type {
+  FieldDefinition,
+  FieldPath,
+  FormatDefinition,
+  Pipeline,
+} from '../../src/core/definition.ts'
 import type { EventBatch, RecordBatch, RecordHeader } from '../../src/core/event.ts'
 import type { FieldType, Value } from '../../src/core/value.ts'
 import type { Decoder } from '../../src/engine/ports.ts'

@@ -1,6 +1,15 @@
-import { appendFile, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
+import {
+  appendFile,
+  mkdtemp,
+  open,
+  readFile,
+  rename,
+  rm,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createFileLog } from '../../src/source/file-log.ts'
 import { FileLogWriter } from '../../src/source/file-log-writer.ts'
@@ -52,8 +61,13 @@ async function createFixture(extension: 'jsonl' | 'log'): Promise<LogFixture> {
   }
 }
 
-const file = (name: string): string => join(directory, name)
-const topic = (): string => directory.split('/').at(-1)!
+function file(name: string): string {
+  return join(directory, name)
+}
+
+function topic(): string {
+  return basename(directory)
+}
 
 async function valuesFrom(offset: number, partition = 0): Promise<(string | null)[]> {
   await using reader = await createFileLog(directory).open(partition, offset)
@@ -85,7 +99,6 @@ test('a frame that is cut anywhere is not there yet and is read when the rest ar
   const second = writer.append({ value: Buffer.from('second'), key: Buffer.from('k') })
   await writer.flush()
   const end = writer.endOffset
-  const { readFile } = await import('node:fs/promises')
   const bytes = await readFile(writer.path)
   for (let cut = second; cut < end; cut++) {
     await writeFile(file('1.log'), bytes.subarray(0, cut))
@@ -105,9 +118,7 @@ test('a record that is larger than a read and than a block comes whole', async (
   writer.append({ value: large })
   writer.append({ value: Buffer.from('after') })
   await writer.flush()
-  await writeFile(file('line'), '')
-  for (const value of await valuesFrom(0))
-    expect(['small', 'after', large.toString()]).toContain(value)
+  expect((await valuesFrom(0)).map((value) => value?.length)).toEqual([5, 5_000_000, 5])
   const lines = join(directory, 'lines')
   await using lineWriter = await FileLogWriter.open(lines, 0, 'jsonl')
   lineWriter.append({ value: large })
@@ -123,7 +134,6 @@ test('records before a damaged frame are given out, then the damage is told with
   const bad = writer.append({ value: Buffer.from('bad!') })
   writer.append({ value: Buffer.from('good') })
   await writer.flush()
-  const { open } = await import('node:fs/promises')
   await using handle = await open(writer.path, 'r+')
   await handle.write('x', bad + 30)
   await using reader = await createFileLog(directory).open(0, 0)
@@ -178,7 +188,6 @@ test('a file that is replaced while it is followed is told', async () => {
   await using reader = await createFileLog(directory).open(0, 0)
   await readAll(reader, BYTES_MAX)
   await writeFile(file('new'), '{"a":1}\n{"b":2}\n')
-  const { rename } = await import('node:fs/promises')
   await rename(file('new'), file('0.jsonl'))
   await expect(reader.read(BYTES_MAX)).rejects.toMatchObject({ code: 'SOURCE_CHANGED' })
 })

@@ -73,14 +73,13 @@ function localDate(zone: string, timeMs: number): number {
  * shown: as if the clock had not been put forward yet.
  */
 export function instantOf(zone: string, localMs: number): number {
-  const candidates = [localMs - DAY_MS, localMs + DAY_MS].map(
-    (around) => localMs - (asUtc(localTime(zone, around)) - around),
+  const second = Math.floor(localMs / 1000) * 1000
+  const candidates = [second - DAY_MS, second + DAY_MS].map(
+    (around) => second - (asUtc(localTime(zone, around)) - around),
   )
-  const shown = candidates.filter((timeMs) => {
-    const wholeSecond = Math.floor(localMs / 1000) * 1000
-    return asUtc(localTime(zone, timeMs)) === wholeSecond
-  })
-  return shown.length > 0 ? Math.min(...shown) : (candidates[0] ?? NaN)
+  const shown = candidates.filter((timeMs) => asUtc(localTime(zone, timeMs)) === second)
+  const instant = shown.length > 0 ? Math.min(...shown) : (candidates[0] ?? NaN)
+  return instant + (localMs - second)
 }
 
 function asUtc({ year, month, date, hour, minute, second }: LocalTime): number {

@@ -41,7 +41,7 @@ export function judgePartition(
   pipeline: Pipeline,
   { partition, records, tickedMs }: RawPartition,
 ): OraclePartition {
-  const { zone, outOfOrdernessMs } = pipeline.time
+  const { zone } = pipeline.time
   const judged: JudgedRecord[] = []
   for (const record of records) judged.push(judge(pipeline, record, judged))
   const accepted = judged.filter(({ outcome }) => outcome === 'accepted')
@@ -57,10 +57,8 @@ export function judgePartition(
     }
   }
   const closedDay = civilDay(zone, Math.max(watermark, tickedMs ?? -Infinity)) - 1
-  const completeFrom =
-    first.record.offset === 0
-      ? civilDay(zone, first.eventTime)
-      : civilDay(zone, first.eventTime + outOfOrdernessMs) + 1
+  // The log was read from its beginning, offset 0; records before the first accepted one were refused, not missed.
+  const completeFrom = civilDay(zone, first.eventTime)
   return { partition, judged, watermark, closedDay, completeFrom }
 }
 

@@ -130,7 +130,9 @@ export class TableFixture implements AsyncDisposable {
   /** `ds user clicks` per row. */
   async lines(name = 'user_activity_v1', version?: number): Promise<string[]> {
     const rows = await this.read(name, version)
-    return rows.map((row) => `${String(row['ds'])} ${String(row['user_id'])} ${String(row['clicks_1d'])}`).sort()
+    return rows
+      .map((row) => `${String(row['ds'])} ${String(row['user_id'])} ${String(row['clicks_1d'])}`)
+      .sort()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

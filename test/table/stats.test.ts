@@ -7,11 +7,23 @@ import { rowsOf } from '../support/table-fixture.ts'
 
 function statsOf(type: ColumnSpec['type'], values: Parameters<typeof rowsOf>[1][number]): string {
   const columns = [{ name: 'c', type }]
-  return statsJson(columns, summarizeRows(rowsOf(columns, values.map((value) => [value]))))
+  return statsJson(
+    columns,
+    summarizeRows(
+      rowsOf(
+        columns,
+        values.map((value) => [value]),
+      ),
+    ),
+  )
 }
 
 test('T28 integers and decimals are written digit for digit', () => {
-  const wide = statsOf({ kind: 'int64' }, [9_007_199_254_740_993n, null, -9_223_372_036_854_775_808n])
+  const wide = statsOf({ kind: 'int64' }, [
+    9_007_199_254_740_993n,
+    null,
+    -9_223_372_036_854_775_808n,
+  ])
   expect(wide).toContain('"minValues":{"c":-9223372036854775808}')
   expect(wide).toContain('"maxValues":{"c":9007199254740993}')
   expect(wide).toContain('"nullCount":{"c":1}')
@@ -33,13 +45,25 @@ test('a column of nulls, booleans and bytes have no bounds, only a count of null
   const none = '"minValues":{},"maxValues":{}'
   expect(statsOf({ kind: 'double' }, [null, null])).toContain(`${none},"nullCount":{"c":2}`)
   expect(statsOf({ kind: 'boolean' }, [true, null])).toContain(`${none},"nullCount":{"c":1}`)
-  expect(statsOf({ kind: 'binary' }, [null, new Uint8Array([1])])).toContain(`${none},"nullCount":{"c":1}`)
+  expect(statsOf({ kind: 'binary' }, [null, new Uint8Array([1])])).toContain(
+    `${none},"nullCount":{"c":1}`,
+  )
   expect(statsRows(statsOf({ kind: 'double' }, [null, null]))).toBe(2)
 })
 
 test('bounds of strings hold for every value, however long or odd (seed printed on failure)', () => {
   const unit = fc.oneof(
-    fc.constantFrom('a', 'b', '\u{d7ff}', '\u{e000}', '\u{ffff}', '\u{10ffff}', '😀', '\ud83d', '\udfff'),
+    fc.constantFrom(
+      'a',
+      'b',
+      '\u{d7ff}',
+      '\u{e000}',
+      '\u{ffff}',
+      '\u{10ffff}',
+      '😀',
+      '\ud83d',
+      '\udfff',
+    ),
     fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }),
   )
   const value = fc.array(unit, { maxLength: 80 }).map((parts) => parts.join(''))
@@ -66,9 +90,17 @@ test('rows are sorted when their keys ascend by UTF-8 bytes, later keys deciding
     { name: 'k', type: { kind: 'string' } },
     { name: 'n', type: { kind: 'int64' } },
   ] as const
-  const sorted = rowsOf(columns, [['a', 2], ['a', 10], ['\u{ffff}', 0], ['😀', 0]])
+  const sorted = rowsOf(columns, [
+    ['a', 2],
+    ['a', 10],
+    ['\u{ffff}', 0],
+    ['😀', 0],
+  ])
   expect(isSorted(sorted, sorted.columns)).toBe(true)
-  const unsorted = rowsOf(columns, [['a', 10], ['a', 2]])
+  const unsorted = rowsOf(columns, [
+    ['a', 10],
+    ['a', 2],
+  ])
   expect(isSorted(unsorted, unsorted.columns)).toBe(false)
   expect(isSorted(unsorted, unsorted.columns.slice(0, 1))).toBe(true)
   expect(compareText('\u{ffff}', '😀')).toBeLessThan(0)

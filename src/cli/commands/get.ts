@@ -1,0 +1,156 @@
+/** `tidemark get`: what is served for an entity, with what a reader needs to judge its age; or what the table has. */
+import type { Command } from 'commander'
+import { formatDay } from '../../core/day.ts'
+import type { Pipeline } from '../../core/definition.ts'
+import type { ViewPlan } from '../../core/view-plan.ts'
+import type { OnlineValue } from '../../engine/ports.ts'
+import { TidemarkError } from '../../errors.ts'
+import { openOnlineCopy } from '../../leveldb/readers.ts'
+import { action, definePipelineCommand } from '../command.ts'
+import type { Call } from '../command.ts'
+import { checkAvailable, onlineDirectory, OpenedParts, openTables } from '../compose.ts'
+import { readOfflineRow } from '../offline-row.ts'
+import { entityData, entityWords, shownColumns } from '../online-view.ts'
+import { findView, parseDayArgument, parseEntity } from '../view-argument.ts'
+import { dayOrNull, dayWords, durationWords, instantOrNull, instantWords } from '../words.ts'
+
+interface GetOptions {
+  readonly offline?: string
+}
+
+export function getCommand(): Command {
+  return definePipelineCommand('get', {
+    summary: 'the online value of an entity, or its row of a day',
+    description:
+      'Prints all features of an entity as they are served, with the as-of day, the age, and the day on which the value changes by ' +
+      'itself. With --offline DAY prints the row of the table instead. Exits with 1 where there is none. Works beside a run.',
+    examples: [
+      ['tidemark get user_activity user_id=u42', 'what is served now'],
+      ['tidemark get user_activity user_id=u42 --offline 2026-01-05', 'the row as of that day'],
+    ],
+  })
+    .argument('<view>', 'name of a view, or name@version')
+    .argument('<field=value...>', 'the fields of its entity')
+    .option('--offline <day>', 'read the table: the row as of this day, YYYY-MM-DD')
+    .action(
+      action<GetOptions, [view: string, fields: string[]]>(async (call, name, fields) => {
+        const pipeline = await call.pipeline()
+        checkAvailable(pipeline)
+        const view = findView(pipeline, name)
+        const entity = parseEntity(view, fields)
+        if (call.options.offline === undefined) await getOnline(call, pipeline, { view, entity })
+        else await getOffline(call, pipeline, { view, entity })
+      }),
+    )
+}
+
+interface Wanted {
+  readonly view: ViewPlan
+  readonly entity: string
+}
+
+async function getOnline(
+  call: Call<GetOptions>,
+  { sinks }: Pipeline,
+  { view, entity }: Wanted,
+): Promise<void> {
+  if (sinks.online === undefined) throw noSink('sinks.online', 'an online store')
+  const store = await openOnlineCopy(onlineDirectory(sinks.online), {
+    nowMs: () => call.clock.wallMs(),
+  })
+  try {
+    const value = await store?.read(view.onlineName, entity)
+    if (value === undefined) notFound(call, { view, entity }, 'no value: never written, or expired')
+    else if (call.json) call.out.json(valueData(view, value, call.clock.wallMs()))
+    else printValue(call, view, value)
+  } finally {
+    await store?.[Symbol.asyncDispose]()
+  }
+}
+
+function printValue({ out, clock }: Call<GetOptions>, view: ViewPlan, value: OnlineValue): void {
+  const { entity, version, state, eventTime, watermark, nextDay, partition } = value
+  const age = eventTime === undefined ? undefined : clock.wallMs() - eventTime
+  out.line(`${view.title} ${entityWords(view, entity)}\n`)
+  out.table(
+    ['FEATURE', 'VALUE'],
+    shownColumns(view, value).map(({ name, text }) => [name, text ?? 'null']),
+  )
+  out.line(`\nas of         ${formatDay(version.day)}, ${state}`)
+  out.line(
+    `newest event  ${eventTime === undefined || age === undefined ? 'none in its windows' : `${instantWords(eventTime)}, ${durationWords(age)} ago`}`,
+  )
+  out.line(`watermark     ${instantWords(watermark)}`)
+  out.line(
+    `next change   ${nextDay === undefined ? 'none by itself' : `${dayWords(nextDay)}, if no event comes before`}`,
+  )
+  out.line(
+    `version       ${version.generation}.${version.offset}.${version.day}, partition ${partition}`,
+  )
+}
+
+function valueData(view: ViewPlan, value: OnlineValue, nowMs: number): object {
+  const { version, eventTime, watermark, nextDay, state, partition, definition } = value
+  return {
+    view: view.title,
+    entity: entityData(view, value.entity),
+    found: true,
+    features: Object.fromEntries(shownColumns(view, value).map(({ name, json }) => [name, json])),
+    asOf: formatDay(version.day),
+    state,
+    eventTime: instantOrNull(eventTime),
+    ageMs: eventTime === undefined ? null : nowMs - eventTime,
+    watermark: instantOrNull(watermark),
+    nextChange: dayOrNull(nextDay),
+    version,
+    partition,
+    definition,
+  }
+}
+
+async function getOffline(
+  call: Call<GetOptions>,
+  pipeline: Pipeline,
+  { view, entity }: Wanted,
+): Promise<void> {
+  const { offline } = pipeline.sinks
+  if (offline === undefined) throw noSink('sinks.offline', 'tables')
+  const day = parseDayArgument('--offline', call.options.offline ?? '')
+  await using opened = new OpenedParts()
+  const tables = await openTables(pipeline, offline, opened, call)
+  const { values, version } = await readOfflineRow(tables, view, { entity, day })
+  if (values === undefined) {
+    notFound(
+      call,
+      { view, entity },
+      `no row as of ${formatDay(day)} in ${view.tableName}, version ${version}`,
+    )
+  } else if (call.json) {
+    const head = { view: view.title, entity: entityData(view, entity), found: true }
+    call.out.json({ ...head, day: formatDay(day), tableVersion: version, row: values })
+  } else {
+    call.out.line(
+      `${view.title} ${entityWords(view, entity)}, row as of ${formatDay(day)}, table version ${version}\n`,
+    )
+    call.out.table(
+      ['COLUMN', 'VALUE'],
+      Object.entries(values).map(([name, text]) => [name, text ?? 'null']),
+    )
+  }
+}
+
+function notFound(call: Call<GetOptions>, { view, entity }: Wanted, why: string): void {
+  call.fail(1)
+  if (call.json) {
+    call.out.json({ view: view.title, entity: entityData(view, entity), found: false, why })
+  } else {
+    call.tell(`${view.title} ${entityWords(view, entity)}: ${why}`)
+  }
+}
+
+function noSink(key: string, what: string): TidemarkError {
+  return new TidemarkError(
+    'USAGE',
+    `get: the pipeline has no ${key}, so there is no ${what} to read. Add it and run again`,
+  )
+}

@@ -1,0 +1,107 @@
+/** `tidemark run`: the log into features, until it is told to stop or the end of the log is reached. */
+import type { Command } from 'commander'
+import { runPipeline } from '../../engine/run-pipeline.ts'
+import type { RunOptions, RunParts, RunProgress } from '../../engine/parts.ts'
+import { action, definePipelineCommand } from '../command.ts'
+import type { Call } from '../command.ts'
+import { OpenedParts, openRunParts } from '../compose.ts'
+import { addCounts, sumProgress, summaryLine, totalsOf } from '../run-summary.ts'
+import type { Counts, RunTotals } from '../run-summary.ts'
+import type { Progress } from '../terminal.ts'
+import { countWords, instantWords } from '../words.ts'
+
+interface RunCommandOptions {
+  readonly untilEnd?: true
+}
+
+export function runCommand(): Command {
+  return definePipelineCommand('run', {
+    summary: 'fold the log into features, and go on as it grows',
+    description:
+      'Goes on where the state stands and follows the log; Ctrl-C or SIGTERM commits and leaves within 10 seconds. With ' +
+      '--until-end it stops, everything written, at what was the end of the log when it started.',
+    examples: [
+      ['tidemark run', 'follows the log'],
+      ['tidemark run --until-end --json', 'a batch job; prints a summary for machines'],
+    ],
+  })
+    .option('--until-end', 'stop at what is the end of the log now, committed and drained')
+    .action(
+      action<RunCommandOptions>(
+        async (call) => {
+          const totals = await run(call)
+          if (call.json) call.out.json(totals)
+          else call.out.line(summaryLine(totals))
+          if (totals.reason === 'stopped') {
+            call.tell(
+              `stopped at ${totals.positions.join(', ')}; \`tidemark run\` goes on from there`,
+            )
+          }
+        },
+        { logs: true },
+      ),
+    )
+}
+
+async function run(call: Call<RunCommandOptions>): Promise<RunTotals> {
+  const pipeline = await call.pipeline()
+  using interrupt = call.interrupt()
+  await using opened = new OpenedParts()
+  const parts = await openRunParts(pipeline, opened, call)
+  const before: Counts[] = []
+  const untilEnd = call.options.untilEnd === true
+  call.log.info({ pipeline: pipeline.name, run: parts.run, untilEnd }, `${pipeline.name}: starting`)
+  using progress = call.progress(pipeline.name)
+  const options: RunOptions = {
+    untilEnd,
+    signal: interrupt.signal,
+    onProgress: showProgress(call, progress, untilEnd),
+  }
+  const summary = await runPipeline(rememberingCounts(parts, before), options)
+  return totalsOf(summary, parts.source.topic, addCounts(before))
+}
+
+/** A state counts since the origin; a run tells what it has added. */
+function rememberingCounts(parts: RunParts, before: Counts[]): RunParts {
+  return {
+    ...parts,
+    openState: async (partition) => {
+      const state = await parts.openState(partition)
+      before.push(state.head?.counts ?? {})
+      return state
+    },
+  }
+}
+
+const HEARTBEAT_MS = 60_000
+
+/** A bar or lines while there is something to catch up with; once live, a line a minute. */
+function showProgress(
+  { clock, log, terminal }: Call<RunCommandOptions>,
+  progress: Progress,
+  untilEnd: boolean,
+): (progress: RunProgress) => void {
+  const startedMs = clock.monotonicMs()
+  let followsSinceMs: number | undefined
+  let toldRecords = 0
+  return (partitions) => {
+    const { done, total, records, watermark, phases } = sumProgress(partitions)
+    const now = clock.monotonicMs()
+    if (!untilEnd && phases.size === 1 && phases.has('live')) {
+      if (followsSinceMs === undefined) {
+        terminal.clear()
+        log.info({ records }, 'at the end of the log; following it, Ctrl-C stops')
+      } else if (now - followsSinceMs >= HEARTBEAT_MS && records > toldRecords) {
+        log.info({ records, watermark: watermark ?? null }, 'following the log')
+      } else return
+      followsSinceMs = now
+      toldRecords = records
+      return
+    }
+    if (followsSinceMs !== undefined) return
+    const speed = countWords((records / Math.max(1, now - startedMs)) * 1000)
+    const time = watermark === undefined ? '' : `, watermark ${instantWords(watermark)}`
+    const phase = phases.size === 1 && phases.has('draining') ? ', writing what is left' : ''
+    progress.update(done, total, `${countWords(records)} records, ${speed}/s${time}${phase}`)
+  }
+}

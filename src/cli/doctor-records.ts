@@ -1,0 +1,148 @@
+/** What a sample of the records says about the pipeline file: rejects, keys, times, disorder. */
+import type { Calendar } from '../core/day.ts'
+import type { Pipeline } from '../core/definition.ts'
+import { measureDisorder } from './disorder.ts'
+import type { Finding } from './finding.ts'
+import type { ExaminedSample } from './examined-sample.ts'
+import { countWords, durationSetting, durationWords, instantWords, plural } from './words.ts'
+
+export function checkRejects({ rejects }: Pipeline, sample: ExaminedSample): Finding[] {
+  const { records, refused } = sample
+  const count = [...refused.values()].reduce((sum, each) => sum + each.count, 0)
+  const head = `${plural(records, 'record')} sampled`
+  if (count === 0)
+    return [{ check: 'records', verdict: 'ok', detail: `${head}, none would be rejected` }]
+  const share = count / records
+  const reasons = [...refused].map(
+    ([reason, each]) => `${reason} ${countWords(each.count)} (${each.example})`,
+  )
+  return [
+    {
+      check: 'records',
+      verdict: share > rejects.limit ? 'problem' : 'warning',
+      detail: `${head}, ${percentWords(share)} would be rejected: ${reasons.join('; ')}`,
+      advice:
+        share > rejects.limit
+          ? `above rejects.limit (${percentWords(rejects.limit)}) the run stops: correct source.fields or source.event.time`
+          : 'they would go to the dead letters with their bytes',
+    },
+  ]
+}
+
+export function checkKeys({ source }: Pipeline, sample: ExaminedSample): Finding[] {
+  const { events, keyed, keyBytes, scattered } = sample
+  if (events === 0) return []
+  const name = source.key.join(', ')
+  const findings: Finding[] = [
+    keyed === events
+      ? { check: 'key', verdict: 'ok', detail: `every event has ${name}` }
+      : {
+          check: 'key',
+          verdict: keyed === 0 ? 'problem' : 'warning',
+          detail: `${name} is missing or of another type in ${countWords(events - keyed)} of ${plural(events, 'event')}`,
+          advice: 'check source.key, and the path of the field in source.fields',
+        },
+  ]
+  if (keyBytes.compared > keyBytes.equal) {
+    findings.push({
+      check: 'key bytes',
+      verdict: keyBytes.equal === 0 ? 'problem' : 'warning',
+      detail: `in ${countWords(keyBytes.compared - keyBytes.equal)} of ${plural(keyBytes.compared, 'record')} the record's key is not the text of ${name}: ${keyBytes.example}`,
+      advice:
+        'source.key must name what the log is partitioned by; else an entity is spread over partitions',
+    })
+  }
+  if (scattered.length > 0) {
+    findings.push({
+      check: 'key routing',
+      verdict: 'problem',
+      detail: `${plural(scattered.length, 'key')} stand in more than one partition, such as ${scattered[0] ?? ''}`,
+      advice: 'the log is not partitioned by source.key: such a key has a row per partition',
+    })
+  }
+  return findings
+}
+
+/** A clock of the producers that runs ahead by more than this is worth a word. */
+const AHEAD_MS = 3_600_000
+
+export function checkEventTimes(
+  { event }: Pipeline,
+  sample: ExaminedSample,
+  wallMs: number,
+): Finding[] {
+  const bad = sample.refused.get('bad_timestamp')
+  const times = sample.eventTimes.flat()
+  const unit = event.time.format.kind
+  if (times.length === 0) {
+    const detail = `no event time could be read as ${unit}${bad === undefined ? '' : `: ${bad.example}`}`
+    return [
+      { check: 'event time', verdict: 'problem', detail, advice: 'correct source.event.time' },
+    ]
+  }
+  const [oldest, newest] = times.reduce(
+    ([low, high], time) => [Math.min(low, time), Math.max(high, time)],
+    [Infinity, -Infinity],
+  )
+  const detail = `read as ${unit}, from ${instantWords(oldest)} to ${instantWords(newest)}, the newest ${agoWords(wallMs - newest)}`
+  if (newest > wallMs + AHEAD_MS) {
+    const advice =
+      'check the unit and the zone of source.event.time, and the clocks of the producers'
+    return [{ check: 'event time', verdict: 'warning', detail, advice }]
+  }
+  return [{ check: 'event time', verdict: 'ok', detail: `${detail}; the unit is plausible` }]
+}
+
+function agoWords(ageMs: number): string {
+  return ageMs >= 0 ? `${durationWords(ageMs)} ago` : `${durationWords(-ageMs)} ahead of the clock`
+}
+
+/** Compares the settings with what the sample asks for: 99.9 % of the events in time, and none too late. */
+export function checkDisorder(
+  { time }: Pipeline,
+  sample: ExaminedSample,
+  calendar: Calendar,
+): Finding[] {
+  const disorder = measureDisorder(sample.eventTimes, calendar)
+  if (disorder.events === 0) return []
+  const { outOfOrderShare, medianMs, p99Ms, p999Ms, maxMs } = disorder
+  const outOfOrderness = durationSetting(p999Ms)
+  const lateness = disorder.latenessMs(time.outOfOrdernessMs)
+  const spread =
+    outOfOrderShare === 0
+      ? 'every event is the newest so far'
+      : `${percentWords(outOfOrderShare)} of the events are behind the newest before them: half by up to ${durationWords(medianMs)}, ` +
+        `99 % by ${durationWords(p99Ms)}, 99.9 % by ${durationWords(p999Ms)}, all by ${durationWords(maxMs)}`
+  return [
+    {
+      check: 'disorder',
+      verdict: p999Ms > time.outOfOrdernessMs ? 'warning' : 'ok',
+      detail: `${spread}; outOfOrderness is ${durationWords(time.outOfOrdernessMs)}`,
+      ...(p999Ms > time.outOfOrdernessMs && {
+        advice: `time.outOfOrderness: ${outOfOrderness} would keep 99.9 % of the events before the close of their day; with less, more rows are corrected afterwards`,
+      }),
+    },
+    latenessFinding(lateness, time.allowedLatenessMs),
+  ]
+}
+
+function latenessFinding(latenessMs: number, allowedMs: number): Finding {
+  const allowed = `allowedLateness is ${durationWords(allowedMs)}`
+  if (latenessMs < allowedMs || latenessMs === 0) {
+    const seen =
+      latenessMs === 0
+        ? 'no event came after the close of its day'
+        : `the latest event came ${durationWords(latenessMs)} after the close of its day`
+    return { check: 'lateness', verdict: 'ok', detail: `${seen}; ${allowed}` }
+  }
+  return {
+    check: 'lateness',
+    verdict: 'warning',
+    detail: `the latest event came ${durationWords(latenessMs)} after the close of its day; ${allowed}, so it would be too late`,
+    advice: `time.allowedLateness: ${durationSetting(latenessMs + 1)} would accept every event of the sample`,
+  }
+}
+
+function percentWords(share: number): string {
+  return `${Number((share * 100).toPrecision(3))} %`
+}

@@ -1,0 +1,106 @@
+/**
+ * What a careful colleague would look at before a run: the places, the clock, and a sample of the records. Findings only;
+ * nothing is written.
+ */
+import { createCalendar } from '../core/day.ts'
+import type { Pipeline } from '../core/definition.ts'
+import type { Clock, RecordSource } from '../engine/ports.ts'
+import { TidemarkError } from '../errors.ts'
+import { unavailable } from './compose.ts'
+import { checkPlaces } from './doctor-places.ts'
+import { checkDisorder, checkEventTimes, checkKeys, checkRejects } from './doctor-records.ts'
+import type { Finding } from './finding.ts'
+import { firewallOf } from './firewall.ts'
+import { locateSample } from './sample.ts'
+import type { SampleRequest } from './sample.ts'
+import { examine } from './examined-sample.ts'
+import { bytesWords, instantWords, plural } from './words.ts'
+
+export interface DoctorRequest {
+  readonly pipeline: Pipeline
+  /** Undefined where this build has no adapter for it. */
+  readonly source: RecordSource | undefined
+  readonly clock: Clock
+  readonly sample: SampleRequest
+}
+
+export async function examinePipeline({
+  pipeline,
+  source,
+  clock,
+  sample,
+}: DoctorRequest): Promise<Finding[]> {
+  const missing = unavailable(pipeline)
+  return [
+    missing === undefined
+      ? {
+          check: 'definition',
+          verdict: 'ok',
+          detail: `${pipeline.name}: ${plural(pipeline.views.length, 'view')}`,
+        }
+      : { check: 'definition', verdict: 'problem', detail: missing },
+    checkClock(clock),
+    ...(await checkPlaces(pipeline)),
+    ...(source === undefined ? [] : await checkSource(pipeline, source, clock, sample)),
+  ]
+}
+
+/** A clock that stands before this program was written is not set. */
+const WRITTEN_MS = Date.UTC(2025, 0, 1)
+
+function checkClock(clock: Clock): Finding {
+  const now = clock.wallMs()
+  const detail = `the wall clock says ${instantWords(Math.floor(now / 1000) * 1000)}`
+  return now >= WRITTEN_MS
+    ? { check: 'clock', verdict: 'ok', detail }
+    : {
+        check: 'clock',
+        verdict: 'problem',
+        detail,
+        advice: 'set the clock: idle partitions are moved on by it',
+      }
+}
+
+async function checkSource(
+  pipeline: Pipeline,
+  source: RecordSource,
+  clock: Clock,
+  request: SampleRequest,
+): Promise<Finding[]> {
+  try {
+    const parts = await locateSample(source, request)
+    const bytes = parts.reduce((sum, { endOffset }) => sum + endOffset, 0)
+    const found: Finding = {
+      check: 'source',
+      verdict: 'ok',
+      detail: `${source.topic}: ${plural(parts.length, 'partition')}, ${bytesWords(bytes)}`,
+    }
+    const sample = await examine(pipeline, source, parts)
+    if (sample.records === 0) {
+      return [
+        {
+          ...found,
+          verdict: 'warning',
+          detail: `${found.detail}: no records yet, so nothing more can be said`,
+        },
+      ]
+    }
+    const calendar = createCalendar(pipeline.time.zone)
+    return [
+      found,
+      ...checkRejects(pipeline, sample),
+      ...checkKeys(pipeline, sample),
+      ...checkEventTimes(pipeline, sample, clock.wallMs()),
+      ...checkDisorder(pipeline, sample, calendar),
+      await checkFirewall(pipeline, source),
+    ]
+  } catch (error) {
+    if (!(error instanceof TidemarkError)) throw error
+    return [{ check: 'source', verdict: 'problem', detail: error.message }]
+  }
+}
+
+async function checkFirewall(pipeline: Pipeline, source: RecordSource): Promise<Finding> {
+  const { future, words } = await firewallOf(pipeline, source)
+  return { check: 'record timestamps', verdict: future === 'off' ? 'warning' : 'ok', detail: words }
+}

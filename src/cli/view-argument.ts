@@ -1,0 +1,62 @@
+/** Views, entities and days as they are typed: `user_activity user_id=42`, `--offline 2026-01-05`. */
+import { parseDay } from '../core/day.ts'
+import type { DayIndex } from '../core/day.ts'
+import type { Pipeline } from '../core/definition.ts'
+import { parseValue } from '../core/text.ts'
+import type { PresentValue } from '../core/text.ts'
+import { typeName } from '../core/value.ts'
+import { planViews } from '../core/view-plan.ts'
+import type { ViewPlan } from '../core/view-plan.ts'
+import { suggestion } from '../definition/nearest.ts'
+import { TidemarkError } from '../errors.ts'
+
+/** By name, or `name@version`. @throws USAGE */
+export function findView(pipeline: Pipeline, typed: string): ViewPlan {
+  const plans = planViews(pipeline)
+  const found = plans.find(({ title, definition }) => typed === title || typed === definition.name)
+  if (found !== undefined) return found
+  const names = plans.map(({ definition }) => definition.name)
+  throw usage(
+    `there is no view ${typed}${suggestion(typed, names)}; the pipeline has ${names.join(', ')}`,
+  )
+}
+
+/** `field=value` for each field of the entity, in any order; returns the entity's text. @throws USAGE */
+export function parseEntity(
+  { entityColumns, entity, title }: ViewPlan,
+  typed: readonly string[],
+): string {
+  const expected = entityColumns.map(({ name, type }) => `${name}=<${typeName(type)}>`).join(' ')
+  const given = new Map<string, string>()
+  for (const pair of typed) {
+    const at = pair.indexOf('=')
+    const name = pair.slice(0, Math.max(0, at))
+    if (!entityColumns.some((column) => column.name === name)) {
+      throw usage(`${title}: expected ${expected}, received ${pair}`)
+    }
+    if (given.has(name)) throw usage(`${title}: ${name} is given twice`)
+    given.set(name, pair.slice(at + 1))
+  }
+  const values = entityColumns.map(({ name, type }): PresentValue => {
+    const text = given.get(name)
+    if (text === undefined) throw usage(`${title}: ${name} is missing; expected ${expected}`)
+    const value = parseValue(text, type)
+    if (value === undefined) {
+      throw usage(`${title}: ${name}: expected ${typeName(type)}, received ${JSON.stringify(text)}`)
+    }
+    return value
+  })
+  return entity.encode(values)
+}
+
+/** @throws USAGE */
+export function parseDayArgument(option: string, typed: string): DayIndex {
+  const day = parseDay(typed)
+  if (day === undefined)
+    throw usage(`${option}: expected a date such as 2026-01-05, received ${typed}`)
+  return day
+}
+
+function usage(message: string): TidemarkError {
+  return new TidemarkError('USAGE', message)
+}

@@ -1,0 +1,119 @@
+/** Tables in memory, for simulations and as the plain model of what the port means. `MemoryTables` is what survives. */
+import type { RowBuffer } from '../core/columns.ts'
+import type { DayIndex } from '../core/day.ts'
+import type { Value } from '../core/value.ts'
+import type {
+  FeatureTable,
+  SlotKey,
+  StagedFile,
+  TableCommit,
+  TableSpec,
+  TableStore,
+  TableTransaction,
+} from '../engine/ports.ts'
+import { TidemarkError, invariant } from '../errors.ts'
+
+export type MemoryRow = ReadonlyMap<string, Value | Uint8Array>
+
+interface ActiveSlot extends SlotKey {
+  readonly generation: number
+  readonly position: number
+  readonly rows: readonly MemoryRow[]
+}
+
+interface TableContent {
+  generation: number
+  version: number
+  readonly slots: Map<string, ActiveSlot>
+  readonly complete: Map<number, DayIndex>
+}
+
+export class MemoryTables implements TableStore {
+  readonly #tables = new Map<string, TableContent>()
+  readonly #staged = new Map<string, readonly MemoryRow[]>()
+  readonly #generations = new Map<number, string>()
+
+  open(spec: TableSpec): Promise<FeatureTable> {
+    const content = this.#tables.get(spec.name) ?? {
+      generation: spec.generation,
+      version: 0,
+      slots: new Map<string, ActiveSlot>(),
+      complete: new Map<number, DayIndex>(),
+    }
+    this.#tables.set(spec.name, content)
+    return Promise.resolve(new MemoryTable(spec, content, this.#staged))
+  }
+
+  putGeneration(generation: number, record: string): Promise<string> {
+    const stored = this.#generations.get(generation) ?? record
+    this.#generations.set(generation, stored)
+    return Promise.resolve(stored)
+  }
+
+  generations(): Promise<readonly { readonly generation: number; readonly record: string }[]> {
+    return Promise.resolve([...this.#generations].map(([generation, record]) => ({ generation, record })))
+  }
+
+  /** What a reader of the newest version sees, with the day of each row. */
+  rows(name: string): { readonly day: DayIndex; readonly row: MemoryRow }[] {
+    const slots = this.#tables.get(name)?.slots.values() ?? []
+    return [...slots].flatMap(({ day, rows }) => rows.map((row) => ({ day, row })))
+  }
+}
+
+class MemoryTable implements FeatureTable {
+  readonly spec: TableSpec
+  readonly #content: TableContent
+  readonly #staged: Map<string, readonly MemoryRow[]>
+
+  constructor(spec: TableSpec, content: TableContent, staged: Map<string, readonly MemoryRow[]>) {
+    this.spec = spec
+    this.#content = content
+    this.#staged = staged
+  }
+
+  write(slot: SlotKey, position: number, rows: RowBuffer): Promise<StagedFile | undefined> {
+    if (rows.rows === 0) return Promise.resolve(undefined)
+    const path = `${this.spec.name}/${slotKey(slot)}/${position}/${this.#staged.size}`
+    this.#staged.set(path, copyRows(this.spec, rows))
+    return Promise.resolve({ path, rows: rows.rows, bytes: 0, stats: '' })
+  }
+
+  commit(transaction: TableTransaction): Promise<TableCommit> {
+    const { generation, changes, complete } = transaction
+    const content = this.#content
+    if (content.generation !== generation) {
+      const message = `${this.spec.name} is of generation ${content.generation}, the writer of ${generation}. Start again`
+      return Promise.reject(new TidemarkError('GENERATION_CHANGED', message))
+    }
+    let applied = 0
+    for (const change of changes) {
+      const active = content.slots.get(slotKey(change))
+      if (active !== undefined && active.position >= change.position) continue
+      const rows = change.file === undefined ? [] : this.#staged.get(change.file.path)
+      invariant(rows, `staged file ${change.file?.path} exists`)
+      const { day, partition, slot, position } = change
+      content.slots.set(slotKey(change), { day, partition, slot, generation, position, rows })
+      applied += 1
+    }
+    for (const { partition, day } of complete) {
+      content.complete.set(partition, Math.max(day, content.complete.get(partition) ?? -Infinity))
+    }
+    content.version += 1
+    return Promise.resolve({ version: content.version, applied, dropped: changes.length - applied })
+  }
+
+  complete(): Promise<ReadonlyMap<number, DayIndex>> {
+    return Promise.resolve(new Map(this.#content.complete))
+  }
+}
+
+function slotKey({ day, partition, slot }: SlotKey): string {
+  return `${day}/${partition}/${slot}`
+}
+
+function copyRows(spec: TableSpec, buffer: RowBuffer): MemoryRow[] {
+  return Array.from({ length: buffer.rows }, (_, row) => {
+    return new Map(spec.columns.map(({ name }, column) => [name, buffer.columns[column]?.at(row) ?? null]))
+  })
+}

@@ -1,0 +1,181 @@
+/** Runs a scenario through the shipping engine on adapters in memory, and reads every sink back. */
+import type { Pipeline } from '../../src/core/definition.ts'
+import type { Clock, Log, Reject, RejectSink } from '../../src/engine/ports.ts'
+import { runPipeline } from '../../src/engine/run-pipeline.ts'
+import { createDecoder } from '../../src/format/decoder.ts'
+import { MemoryLog, type MemoryRecord } from '../../src/memory/log.ts'
+import { MemoryOnlineStore } from '../../src/memory/online-store.ts'
+import { MemoryDisk, MemoryPartitionState } from '../../src/memory/state.ts'
+import { MemoryTables, type MemoryRow } from '../../src/memory/tables.ts'
+import type { Value } from '../../src/core/value.ts'
+import type { ActualOnline, ActualReject, ActualRow, ActualSinks, ActualTile } from './compare-sinks.ts'
+import {
+  CrashPoint,
+  Crashed,
+  crashingOnline,
+  crashingRejects,
+  crashingState,
+  crashingTables,
+} from './crash.ts'
+import { valueBytes, type RawPartition } from './raw-record.ts'
+
+const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} }
+
+/** Time passes as fast as it is waited for. */
+export class FastClock implements Clock {
+  now = Date.UTC(2024, 0, 1)
+  wallMs(): number {
+    return this.now
+  }
+  monotonicMs(): number {
+    return this.now
+  }
+  async sleep(ms: number): Promise<void> {
+    this.now += ms
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+export class MemoryRejects implements RejectSink {
+  readonly kept = new Map<string, Reject>()
+  write(rejects: readonly Reject[]): Promise<void> {
+    for (const reject of rejects) this.kept.set(`${reject.partition}@${reject.offset}`, reject)
+    return Promise.resolve()
+  }
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve()
+  }
+}
+
+/** What survives a crash. */
+export class World {
+  readonly pipeline: Pipeline
+  readonly clock = new FastClock()
+  readonly disks: MemoryDisk[]
+  online = new MemoryOnlineStore(() => this.clock.now)
+  readonly tables = new MemoryTables()
+  readonly rejects = new MemoryRejects()
+  readonly #log: readonly (readonly MemoryRecord[])[]
+  #runs = 0
+
+  constructor(pipeline: Pipeline, partitions: readonly RawPartition[]) {
+    this.pipeline = pipeline
+    this.#log = partitions.map(({ records }) => records.map(memoryRecord))
+    this.disks = partitions.map(() => new MemoryDisk())
+  }
+
+  /** One process: to the end of the log, or to its death. @returns whether it reached the end */
+  async run({
+    crash = new CrashPoint(Infinity),
+    fetchRecords = () => 7,
+  }: { crash?: CrashPoint; fetchRecords?: () => number } = {}): Promise<boolean> {
+    this.#runs += 1
+    try {
+      await runPipeline(
+        {
+          pipeline: this.pipeline,
+          source: new MemoryLog('random', this.#log, { fetchRecords }),
+          decoder: createDecoder(this.pipeline),
+          openState: async (partition) =>
+            crashingState(await MemoryPartitionState.open(this.disks[partition]), crash),
+          online: crashingOnline(this.online, crash),
+          tables: crashingTables(this.tables, crash),
+          rejects: crashingRejects(this.rejects, crash),
+          clock: this.clock,
+          log: SILENT,
+          run: `run-${this.#runs}`,
+          zoneData: 'test',
+        },
+        { untilEnd: true, signal: new AbortController().signal },
+      )
+      return true
+    } catch (error) {
+      if (error instanceof Crashed) return false
+      throw error
+    }
+  }
+
+  async sinks(): Promise<ActualSinks> {
+    const { views } = this.pipeline
+    const online = new Map<string, ActualOnline[]>()
+    for (const view of views) online.set(view.name, await this.#online(`${view.name}:v${view.version}`))
+    return {
+      rows: new Map(views.map(({ name, version }) => [name, this.#rows(`${name}_v${version}`, name)])),
+      tiles: new Map(views.map(({ name, version }) => [name, this.#tiles(`${name}_v${version}__tiles`, name)])),
+      online,
+      rejects: [...this.rejects.kept.values()].map(actualReject),
+    }
+  }
+
+  #entity(view: string, row: MemoryRow): Value[] {
+    const definition = this.pipeline.views.find(({ name }) => name === view)
+    return (definition?.entity ?? []).map((name) => row.get(name) as Value)
+  }
+
+  #values(view: string, row: MemoryRow): Map<string, Value> {
+    const entity = this.pipeline.views.find(({ name }) => name === view)?.entity ?? []
+    const features = [...row].filter(
+      ([name]) => !name.startsWith('_') && name !== 'event_timestamp' && !entity.includes(name),
+    )
+    return new Map(features as [string, Value][])
+  }
+
+  #rows(table: string, view: string): ActualRow[] {
+    return this.tables.rows(table).map(({ day, row }) => ({
+      entity: this.#entity(view, row),
+      day,
+      eventTimestamp: row.get('event_timestamp') as number,
+      maxEventTime: row.get('_max_event_time') as number | null,
+      completeFrom: row.get('_complete_from') as number,
+      values: this.#values(view, row),
+    }))
+  }
+
+  #tiles(table: string, view: string): ActualTile[] {
+    return this.tables.rows(table).map(({ day, row }) => ({
+      entity: this.#entity(view, row),
+      day,
+      offset: row.get('_offset') as number,
+      maxEventTime: row.get('_max_event_time') as number,
+      values: this.#values(view, row),
+    }))
+  }
+
+  async #online(view: string): Promise<ActualOnline[]> {
+    const values: ActualOnline[] = []
+    for (const partition of this.disks.keys()) {
+      const page = await this.online.walk(view, partition, undefined, 1_000_000)
+      for (const { entity, fields, version, eventTime, nextDay } of page.values) {
+        values.push({ entity, fields: new Map(fields), offset: version.offset, eventTime, nextDay })
+      }
+    }
+    return values
+  }
+}
+
+function memoryRecord(record: RawPartition['records'][number]): MemoryRecord {
+  const encoder = new TextEncoder()
+  return {
+    offset: record.offset,
+    timestamp: record.timestamp,
+    key: record.key === null ? null : encoder.encode(record.key),
+    value: valueBytes(record),
+    headers: Object.entries(record.headers ?? {}).map(([key, value]) => ({ key, value: encoder.encode(value) })),
+  }
+}
+
+function actualReject({ partition, offset, reason, views, late }: Reject): ActualReject {
+  const withoutVersion = (title: string): string => title.replace(/@\d+$/, '')
+  return {
+    partition,
+    offset,
+    reason,
+    views: views.map(withoutVersion),
+    ...(late && {
+      late: {
+        day: late.day,
+        entities: late.entities.map(({ view, entity }) => ({ view: withoutVersion(view), entity })),
+      },
+    }),
+  }
+}
