@@ -39,9 +39,9 @@ export interface Call<Options> {
   /** Name of the pipeline file, as `-f` or the working directory has it. @throws USAGE */
   pipelineFile(): string
   /** @throws USAGE, DEFINITION_INVALID */
-  pipeline(): Promise<Pipeline>
+  readonly pipeline: () => Promise<Pipeline>
   /** A remark for the person, on stderr. */
-  tell(text: string): void
+  readonly tell: (text: string) => void
   progress(title: string): Progress
   interrupt(): Interrupt
   /** The answer stands on stdout, and it is a bad one. */
@@ -90,9 +90,14 @@ export interface ActionStyle {
   readonly logs?: boolean
 }
 
+type Run<Options, Args extends readonly unknown[]> = (
+  call: Call<Options>,
+  ...args: Args
+) => Promise<void>
+
 /** Makes an action of `run`: its arguments as typed by the command, then its failure told and turned into an exit code. */
-export function action<Options, Args extends readonly unknown[] = []>(
-  run: (call: Call<Options>, ...args: Args) => Promise<void>,
+export function action<Options, Args extends readonly unknown[] = readonly []>(
+  run: Run<Options, Args>,
   { logs = false }: ActionStyle = {},
 ): (this: Command, ...args: unknown[]) => Promise<void> {
   return async function (this: Command) {
@@ -141,8 +146,8 @@ function tellFailure(call: Call<unknown>, error: unknown, logs: boolean): void {
   terminal.clear()
   // Whoever collects JSON logs finds the last line in the same form.
   if (logs && !json && !terminal.isTerminal) {
-    const data = failureData(error, debug)['error'] as { readonly message: string }
-    log.error(data, data.message)
+    const { message, ...data } = failureData(error, debug)
+    log.error(data, message)
   } else {
     terminal.write(failureText(error, { json, debug, mask }))
   }

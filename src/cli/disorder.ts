@@ -13,19 +13,12 @@ export interface Disorder {
   readonly events: number
   /** Share of events that are not the newest so far. */
   readonly outOfOrderShare: number
-  readonly medianMs: number
-  readonly p99Ms: number
-  readonly p999Ms: number
-  readonly maxMs: number
-  /** The latest that a day was reached after the watermark had passed its end, ms; 0 where none was. */
-  readonly latenessMs: (outOfOrdernessMs: number) => number
+  /** Behind the newest before them, ms, ascending. */
+  readonly behindMs: readonly number[]
 }
 
 /** @param partitions event times of each partition in the order of its log */
-export function measureDisorder(
-  partitions: readonly (readonly number[])[],
-  calendar: Calendar,
-): Disorder {
+export function measureDisorder(partitions: readonly (readonly number[])[]): Disorder {
   const behind: number[] = []
   for (const times of partitions) {
     let newest = -Infinity
@@ -34,32 +27,48 @@ export function measureDisorder(
       behind.push(newest - time)
     }
   }
-  behind.sort((a, b) => a - b)
+  const outOfOrder = behind.filter((ms) => ms > 0).length
   return {
     events: behind.length,
-    outOfOrderShare: behind.length === 0 ? 0 : behind.filter((ms) => ms > 0).length / behind.length,
-    medianMs: quantile(behind, 0.5),
-    p99Ms: quantile(behind, 0.99),
-    p999Ms: quantile(behind, 0.999),
-    maxMs: behind.at(-1) ?? 0,
-    latenessMs: (outOfOrdernessMs) => {
-      let latest = 0
-      for (const times of partitions) {
-        let watermark = -Infinity
-        for (const time of times) {
-          if (watermark > time) {
-            latest = Math.max(latest, watermark - calendar.endOf(calendar.dayOf(time)))
-          }
-          watermark = Math.max(watermark, time - outOfOrdernessMs)
-        }
-      }
-      return latest
-    },
+    outOfOrderShare: behind.length === 0 ? 0 : outOfOrder / behind.length,
+    behindMs: behind.sort((a, b) => a - b),
+  }
+}
+
+export interface Lateness {
+  /** Share of events that came when the watermark had passed the end of their day. */
+  readonly lateShare: number
+  /** The furthest that it had passed, ms; undefined where no event was late. */
+  readonly latestMs: number | undefined
+}
+
+/** What becomes of the events with a watermark that stays this far behind. */
+export function measureLateness(
+  partitions: readonly (readonly number[])[],
+  outOfOrdernessMs: number,
+  calendar: Calendar,
+): Lateness {
+  let events = 0
+  let late = 0
+  let latestMs = -Infinity
+  for (const times of partitions) {
+    let watermark = -Infinity
+    for (const time of times) {
+      const passedMs = watermark > time ? watermark - calendar.endOf(calendar.dayOf(time)) : -1
+      if (passedMs >= 0) late += 1
+      latestMs = Math.max(latestMs, passedMs)
+      watermark = Math.max(watermark, time - outOfOrdernessMs)
+      events += 1
+    }
+  }
+  return {
+    lateShare: events === 0 ? 0 : late / events,
+    latestMs: latestMs < 0 ? undefined : latestMs,
   }
 }
 
 /** Smallest value that at least this share of the sorted values do not exceed. */
-function quantile(sorted: readonly number[], share: number): number {
+export function quantile(sorted: readonly number[], share: number): number {
   if (sorted.length === 0) return 0
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0
 }

@@ -54,8 +54,8 @@ async function checkPlace(check: string, directory: string): Promise<Finding> {
 /** Where a directory is not there yet, the one above it decides. */
 async function nearestExisting(directory: string): Promise<string> {
   for (let at = directory; ; at = path.dirname(at)) {
-    const found = await stat(at).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error
+    const found = await stat(at).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
       return undefined
     })
     if (found !== undefined || at === path.dirname(at)) return at

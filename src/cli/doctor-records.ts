@@ -1,7 +1,7 @@
 /** What a sample of the records says about the pipeline file: rejects, keys, times, disorder. */
 import type { Calendar } from '../core/day.ts'
 import type { Pipeline } from '../core/definition.ts'
-import { measureDisorder } from './disorder.ts'
+import { measureDisorder, measureLateness, quantile } from './disorder.ts'
 import type { Finding } from './finding.ts'
 import type { ExaminedSample } from './examined-sample.ts'
 import { countWords, durationSetting, durationWords, instantWords, plural } from './words.ts'
@@ -97,49 +97,60 @@ function agoWords(ageMs: number): string {
   return ageMs >= 0 ? `${durationWords(ageMs)} ago` : `${durationWords(-ageMs)} ahead of the clock`
 }
 
-/** Compares the settings with what the sample asks for: 99.9 % of the events in time, and none too late. */
+/** Late events are corrections: a few are what allowedLateness is for. */
+const LATE_SHARE_MAX = 0.01
+
+/** What 99.9 % of the events ask for, and what every event of the sample does. */
 export function checkDisorder(
   { time }: Pipeline,
   sample: ExaminedSample,
   calendar: Calendar,
 ): Finding[] {
-  const disorder = measureDisorder(sample.eventTimes, calendar)
-  if (disorder.events === 0) return []
-  const { outOfOrderShare, medianMs, p99Ms, p999Ms, maxMs } = disorder
-  const outOfOrderness = durationSetting(p999Ms)
-  const lateness = disorder.latenessMs(time.outOfOrdernessMs)
-  const spread =
+  const { eventTimes } = sample
+  const { events, outOfOrderShare, behindMs } = measureDisorder(eventTimes)
+  if (events === 0) return []
+  const { lateShare, latestMs } = measureLateness(eventTimes, time.outOfOrdernessMs, calendar)
+  const suggested = durationSetting(quantile(behindMs, 0.999))
+  const isLate = lateShare > LATE_SHARE_MAX
+  const order =
     outOfOrderShare === 0
       ? 'every event is the newest so far'
-      : `${percentWords(outOfOrderShare)} of the events are behind the newest before them: half by up to ${durationWords(medianMs)}, ` +
-        `99 % by ${durationWords(p99Ms)}, 99.9 % by ${durationWords(p999Ms)}, all by ${durationWords(maxMs)}`
+      : `${percentWords(outOfOrderShare)} of the events are behind the newest before them: ` +
+        [0.9, 0.99, 0.999, 1].map((share) => behindWords(behindMs, share)).join(', ')
   return [
     {
       check: 'disorder',
-      verdict: p999Ms > time.outOfOrdernessMs ? 'warning' : 'ok',
-      detail: `${spread}; outOfOrderness is ${durationWords(time.outOfOrdernessMs)}`,
-      ...(p999Ms > time.outOfOrdernessMs && {
-        advice: `time.outOfOrderness: ${outOfOrderness} would keep 99.9 % of the events before the close of their day; with less, more rows are corrected afterwards`,
+      verdict: isLate ? 'warning' : 'ok',
+      detail: `${order}; with outOfOrderness ${durationWords(time.outOfOrdernessMs)}, ${percentWords(lateShare)} come after the close of their day`,
+      suggests: { key: 'time.outOfOrderness', value: suggested },
+      ...(isLate && {
+        advice: `time.outOfOrderness: ${suggested} would have 99.9 % of the events in time; it delays each close by as much`,
       }),
     },
-    latenessFinding(lateness, time.allowedLatenessMs),
+    latenessFinding(latestMs, time.allowedLatenessMs),
   ]
 }
 
-function latenessFinding(latenessMs: number, allowedMs: number): Finding {
+function behindWords(behindMs: readonly number[], share: number): string {
+  return `${percentWords(share)} by at most ${durationWords(quantile(behindMs, share))}`
+}
+
+function latenessFinding(latestMs: number | undefined, allowedMs: number): Finding {
   const allowed = `allowedLateness is ${durationWords(allowedMs)}`
-  if (latenessMs < allowedMs || latenessMs === 0) {
-    const seen =
-      latenessMs === 0
-        ? 'no event came after the close of its day'
-        : `the latest event came ${durationWords(latenessMs)} after the close of its day`
-    return { check: 'lateness', verdict: 'ok', detail: `${seen}; ${allowed}` }
+  if (latestMs === undefined) {
+    const detail = `no event came after the close of its day; ${allowed}`
+    return { check: 'lateness', verdict: 'ok', detail }
   }
+  const value = durationSetting(latestMs + 1)
+  const suggests = { key: 'time.allowedLateness', value }
+  const seen = `the latest event came ${durationWords(latestMs)} after the close of its day; ${allowed}`
+  if (latestMs < allowedMs) return { check: 'lateness', verdict: 'ok', detail: seen, suggests }
   return {
     check: 'lateness',
     verdict: 'warning',
-    detail: `the latest event came ${durationWords(latenessMs)} after the close of its day; ${allowed}, so it would be too late`,
-    advice: `time.allowedLateness: ${durationSetting(latenessMs + 1)} would accept every event of the sample`,
+    detail: `${seen}, so it would be too late`,
+    suggests,
+    advice: `time.allowedLateness: ${value} would accept every event of the sample`,
   }
 }
 

@@ -21,22 +21,28 @@ export function exitCodeOf(error: unknown): 1 | 2 {
 
 /** For stderr, with its line end. */
 export function failureText(error: unknown, { json, debug, mask }: FailureStyle): string {
-  if (json) return `${mask(jsonText(failureData(error, debug), 0))}\n`
+  if (json) return `${mask(jsonText({ error: failureData(error, debug) }, 0))}\n`
   if (error instanceof TidemarkError) {
     return `${mask(`error: ${debug ? (error.stack ?? error.message) : error.message}`)}\n`
   }
   return `${mask(`this is a bug in Tidemark, please report it with the lines below:\n${stackOf(error)}`)}\n`
 }
 
-/** Shape of `--json` errors and of the log line of a run that failed. */
-export function failureData(error: unknown, debug: boolean): Record<string, unknown> {
+export interface FailureData {
+  readonly code: string
+  readonly message: string
+  readonly retryable?: boolean
+  readonly details?: Readonly<Record<string, unknown>>
+  readonly stack?: string
+}
+
+/** For `--json`, and for the log line of a run that failed. */
+export function failureData(error: unknown, debug: boolean): FailureData {
   if (!(error instanceof TidemarkError)) {
-    return { error: { code: 'BUG', message: messageOf(error), stack: stackOf(error) } }
+    return { code: 'BUG', message: messageOf(error), stack: stackOf(error) }
   }
   const { code, message, retryable, details } = error
-  return {
-    error: { code, message, retryable, details, ...(debug && { stack: error.stack }) },
-  }
+  return { code, message, retryable, details, ...(debug && { stack: stackOf(error) }) }
 }
 
 function messageOf(error: unknown): string {

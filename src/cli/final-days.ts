@@ -17,11 +17,11 @@ export interface PartitionDays {
   readonly generation: number
   /** -Infinity: none. */
   readonly finalDay: DayIndex
-  isDirty(slots: {
+  readonly isDirty: (slots: {
     readonly kind: SlotKind
     readonly view: number
     readonly day: DayIndex
-  }): boolean
+  }) => boolean
 }
 
 /** @throws USAGE where a partition has no state here */

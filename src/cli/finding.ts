@@ -5,4 +5,6 @@ export interface Finding {
   readonly detail: string
   /** What to do; only where something is wrong or could be better. */
   readonly advice?: string
+  /** A setting of the pipeline file that the sample asks for. */
+  readonly suggests?: { readonly key: string; readonly value: string }
 }

@@ -13,7 +13,7 @@ export interface Interrupt extends Disposable {
 
 export interface InterruptWords {
   /** Says that the stop was understood. */
-  tell(text: string): void
+  readonly tell: (text: string) => void
   readonly exit: (code: number) => void
 }
 

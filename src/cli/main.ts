@@ -8,7 +8,7 @@ import process from 'node:process'
 import { CommanderError } from 'commander'
 import type { Command } from 'commander'
 import { failureText } from './failure.ts'
-import { createProgram, leafCommands } from './program.ts'
+import { createProgram } from './program.ts'
 import { createMask } from './secrets.ts'
 
 const USAGE_EXIT_CODE = 2
@@ -25,14 +25,16 @@ function throwInsteadOfExit(command: Command): void {
   for (const child of command.commands) throwInsteadOfExit(child)
 }
 
+function hintAtHelp(command: Command, words: string): void {
+  command.showHelpAfterError(`Try: ${words} --help`)
+  for (const child of command.commands) hintAtHelp(child, `${words} ${child.name()}`)
+}
+
 /** @param args what was typed after `tidemark` */
 async function main(args: readonly string[]): Promise<void> {
   const program = createProgram(packageVersion())
   throwInsteadOfExit(program)
-  for (const [words, command] of leafCommands(program)) {
-    command.showHelpAfterError(`Try: tidemark ${words} --help`)
-  }
-  program.showHelpAfterError('Try: tidemark --help')
+  hintAtHelp(program, 'tidemark')
   try {
     await program.parseAsync(args, { from: 'user' })
   } catch (error) {

@@ -18,15 +18,14 @@ function isMapping(value: Json): value is { readonly [key: string]: Json } {
 
 /** Quotes only where the text could be read as something else. */
 function inline(value: Json): string {
+  if (value === null || typeof value === 'number' || typeof value === 'boolean')
+    return String(value)
   if (typeof value === 'string') {
     return /^[A-Za-z_./~][^:#{}[\],"'\n]*$|^\d[\w.:-]*[A-Za-z%Z]$/.test(value)
       ? value
       : JSON.stringify(value)
   }
   if (Array.isArray(value)) return `[${value.map((each: Json) => inline(each)).join(', ')}]`
-  if (isMapping(value)) {
-    const entries = Object.entries(value).map(([key, held]) => `${key}: ${inline(held)}`)
-    return entries.length === 0 ? '{}' : `{ ${entries.join(', ')} }`
-  }
-  return String(value)
+  const entries = Object.entries(value).map(([key, held]) => `${key}: ${inline(held)}`)
+  return entries.length === 0 ? '{}' : `{ ${entries.join(', ')} }`
 }

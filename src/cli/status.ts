@@ -153,7 +153,7 @@ async function lagOf(
 
 async function endOffset(source: RecordSource, partition: number, from: number): Promise<number> {
   await using reader = await source.open(partition, from)
-  return reader.endOffset()
+  return await reader.endOffset()
 }
 
 const REASONS = ['undecodable', 'bad_timestamp', 'future', 'too_late', 'missing_key', 'bad_field']

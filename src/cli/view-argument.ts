@@ -16,9 +16,7 @@ export function findView(pipeline: Pipeline, typed: string): ViewPlan {
   const found = plans.find(({ title, definition }) => typed === title || typed === definition.name)
   if (found !== undefined) return found
   const names = plans.map(({ definition }) => definition.name)
-  throw usage(
-    `there is no view ${typed}${suggestion(typed, names)}; the pipeline has ${names.join(', ')}`,
-  )
+  throw usage(`the pipeline has no view ${typed}${suggestion(typed, names)}`)
 }
 
 /** `field=value` for each field of the entity, in any order; returns the entity's text. @throws USAGE */

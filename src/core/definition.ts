@@ -116,15 +116,7 @@ export interface ViewDefinition {
 }
 
 export type AggregateKind =
-  | 'count'
-  | 'sum'
-  | 'min'
-  | 'max'
-  | 'avg'
-  | 'variance'
-  | 'stddev'
-  | 'first'
-  | 'last'
+  'count' | 'sum' | 'min' | 'max' | 'avg' | 'variance' | 'stddev' | 'first' | 'last'
 
 export interface FeatureDefinition {
   readonly name: string
@@ -155,7 +147,12 @@ export interface DerivedDefinition {
 
 /** A comparison with an absent (null) field is false, and `not` of it is true. Values have the field's type. */
 export type Condition =
-  | { readonly kind: 'compare'; readonly field: string; readonly op: 'eq' | 'gt' | 'gte' | 'lt' | 'lte'; readonly value: Value }
+  | {
+      readonly kind: 'compare'
+      readonly field: string
+      readonly op: 'eq' | 'gt' | 'gte' | 'lt' | 'lte'
+      readonly value: Value
+    }
   | { readonly kind: 'in'; readonly field: string; readonly values: readonly Value[] }
   | { readonly kind: 'present'; readonly field: string }
   | { readonly kind: 'not'; readonly of: Condition }

@@ -20,6 +20,14 @@ export function formatSlot({ kind, view, day, slot }: DirtySlot): string {
 
 export function parseSlot(text: string): DirtySlot {
   const [kind, view, day, slot] = text.split(':')
-  invariant((kind === 'r' || kind === 't') && slot !== undefined, `a slot reads r:view:day:slot, not ${text}`)
-  return { kind: kind === 'r' ? 'rows' : 'tiles', view: Number(view), day: Number(day), slot: Number(slot) }
+  invariant(
+    (kind === 'r' || kind === 't') && slot !== undefined,
+    `a slot reads r:view:day:slot, not ${text}`,
+  )
+  return {
+    kind: kind === 'r' ? 'rows' : 'tiles',
+    view: Number(view),
+    day: Number(day),
+    slot: Number(slot),
+  }
 }

@@ -16,7 +16,12 @@ export function addExact(cells: Float64Array, at: number, value: number | bigint
   storeExact(cells, at, loadBig(cells, at) + BigInt(value))
 }
 
-export function mergeExact(into: Float64Array, at: number, from: Float64Array, fromAt: number): void {
+export function mergeExact(
+  into: Float64Array,
+  at: number,
+  from: Float64Array,
+  fromAt: number,
+): void {
   const high = from[fromAt + 1] ?? 0
   if (high === 0) addExact(into, at, from[fromAt] ?? 0)
   else storeExact(into, at, loadBig(into, at) + loadBig(from, fromAt))
@@ -54,7 +59,12 @@ export function addWide(cells: Float64Array, at: number, value: number | bigint)
   storeWide(cells, at, loadWide(cells, at) + BigInt(value))
 }
 
-export function mergeWide(into: Float64Array, at: number, from: Float64Array, fromAt: number): void {
+export function mergeWide(
+  into: Float64Array,
+  at: number,
+  from: Float64Array,
+  fromAt: number,
+): void {
   const isSmall = from[fromAt + 1] === 0 && from[fromAt + 2] === 0
   addWide(into, at, isSmall ? (from[fromAt] ?? 0) : loadWide(from, fromAt))
 }

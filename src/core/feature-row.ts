@@ -19,12 +19,36 @@ export interface RowContext {
 export function featureColumns(view: ViewPlan): ColumnSpec[] {
   return [
     ...view.entityColumns,
-    { name: 'event_timestamp', type: { kind: 'timestamp' }, description: 'End of the as-of day: what the row says was known then' },
-    ...view.features.map(({ name, type, description }) => ({ name, type, ...(description ? { description } : {}) })),
-    { name: '_max_event_time', type: { kind: 'timestamp' }, description: 'Newest event that the row reflects' },
-    { name: '_complete_from', type: { kind: 'date' }, description: 'First day that the log of this partition covers whole' },
-    { name: '_definition', type: { kind: 'string' }, description: 'Hash of the definition of the view' },
-    { name: '_known_at', type: { kind: 'timestamp' }, description: 'Timestamp of the record that closed or last corrected the row' },
+    {
+      name: 'event_timestamp',
+      type: { kind: 'timestamp' },
+      description: 'End of the as-of day: what the row says was known then',
+    },
+    ...view.features.map(({ name, type, description }) => ({
+      name,
+      type,
+      ...(description ? { description } : {}),
+    })),
+    {
+      name: '_max_event_time',
+      type: { kind: 'timestamp' },
+      description: 'Newest event that the row reflects',
+    },
+    {
+      name: '_complete_from',
+      type: { kind: 'date' },
+      description: 'First day that the log of this partition covers whole',
+    },
+    {
+      name: '_definition',
+      type: { kind: 'string' },
+      description: 'Hash of the definition of the view',
+    },
+    {
+      name: '_known_at',
+      type: { kind: 'timestamp' },
+      description: 'Timestamp of the record that closed or last corrected the row',
+    },
     { name: '_run', type: { kind: 'string' }, description: 'Run that wrote the row' },
   ]
 }

@@ -113,7 +113,8 @@ export class ViewFold {
       tiles[count] = slot
       count += 1
       notes.changed[this.view.index]?.add(entity)
-      if (day <= (judged.closedBefore[i] as number)) this.#noteCorrection(events, judged, { i, day, entity }, notes)
+      if (day <= (judged.closedBefore[i] as number))
+        this.#noteCorrection(events, judged, { i, day, entity }, notes)
     }
     return { view: this.view, cache: this.cache, indexes, tiles, count, missing }
   }
@@ -147,7 +148,8 @@ export class ViewFold {
     const unused = whyUnused(view, events, i)
     if (unused === undefined) return entityOf(view, events, i)
     const { outcome, field } = unused
-    if (outcome === 'missing_key' || outcome === 'bad_field') notes.rejects.push({ index: i, view, reason: outcome, field })
+    if (outcome === 'missing_key' || outcome === 'bad_field')
+      notes.rejects.push({ index: i, view, reason: outcome, field })
     const name = `${view.title} ${outcome}`
     notes.counts.set(name, (notes.counts.get(name) ?? 0) + 1)
     return undefined

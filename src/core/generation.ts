@@ -45,7 +45,12 @@ export interface RecordedView {
 
 export function recordOf(
   pipeline: Pipeline,
-  parts: { readonly generation: number; readonly zoneData: string; readonly partitions: number; readonly origins: readonly number[] },
+  parts: {
+    readonly generation: number
+    readonly zoneData: string
+    readonly partitions: number
+    readonly origins: readonly number[]
+  },
 ): GenerationRecord {
   return {
     generation: parts.generation,

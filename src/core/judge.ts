@@ -95,19 +95,23 @@ export class Judge {
     if (outcome === Decoded.UNDECODABLE) return Verdict.UNDECODABLE
     if (outcome === Decoded.BAD_TIMESTAMP) return Verdict.BAD_TIMESTAMP
     const eventTime = events.eventTimes[i] as number
-    if (this.#time.isFuture(eventTime, events.records.timestamps[i] as number)) return Verdict.FUTURE
+    if (this.#time.isFuture(eventTime, events.records.timestamps[i] as number))
+      return Verdict.FUTURE
     const bucket = this.#calendar.dayOf(eventTime)
     batch.buckets[i] = bucket
     if (this.#time.isTooLate(bucket)) return Verdict.TOO_LATE
     const id = events.ids?.[i]
-    return id !== undefined && this.#isDuplicate(id, bucket, batch) ? Verdict.DUPLICATE : Verdict.ACCEPTED
+    return id !== undefined && this.#isDuplicate(id, bucket, batch)
+      ? Verdict.DUPLICATE
+      : Verdict.ACCEPTED
   }
 
   /** Remembers the id under the later of its buckets, whatever the verdict. */
   #isDuplicate(id: string, bucket: DayIndex, { known, seen }: BatchIds): boolean {
     const before = seen.get(id) ?? known.get(id)
     const counts =
-      before !== undefined && this.#calendar.endOf(before) + this.#duplicatesWithinMs > this.#time.watermark
+      before !== undefined &&
+      this.#calendar.endOf(before) + this.#duplicatesWithinMs > this.#time.watermark
     seen.set(id, before === undefined ? bucket : Math.max(before, bucket))
     return counts
   }

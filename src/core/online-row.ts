@@ -18,17 +18,26 @@ export interface OnlineRow {
 }
 
 /** As of which day a value is served, for an entity whose tiles `windows` has loaded. */
-export function onlineAsOf(view: ViewPlan, windows: WindowEvaluator, closedDay: DayIndex): DayIndex {
+export function onlineAsOf(
+  view: ViewPlan,
+  windows: WindowEvaluator,
+  closedDay: DayIndex,
+): DayIndex {
   if (view.definition.online === 'closed') return closedDay
   return Math.max(windows.days.at(-1) ?? -Infinity, closedDay + 1)
 }
 
-export function onlineRow(view: ViewPlan, windows: WindowEvaluator, closedDay: DayIndex): OnlineRow {
+export function onlineRow(
+  view: ViewPlan,
+  windows: WindowEvaluator,
+  closedDay: DayIndex,
+): OnlineRow {
   const asOf = onlineAsOf(view, windows, closedDay)
   const fields: [string, string][] = []
   windows.valuesAsOf(asOf).forEach((value, index) => {
     const column = view.features[index]
-    if (value !== null && column !== undefined) fields.push([column.name, formatValue(value, column.type)])
+    if (value !== null && column !== undefined)
+      fields.push([column.name, formatValue(value, column.type)])
   })
   return { asOf, fields, nextDay: windows.nextChange(asOf), eventTime: windows.newestEvent(asOf) }
 }

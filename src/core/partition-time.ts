@@ -45,11 +45,16 @@ export class PartitionTime {
   #closedDay: DayIndex
   #logClosedDay: DayIndex
 
-  constructor(calendar: Calendar, policy: TimePolicy & { readonly origin: number }, state: TimeState) {
+  constructor(
+    calendar: Calendar,
+    policy: TimePolicy & { readonly origin: number },
+    state: TimeState,
+  ) {
     this.calendar = calendar
     this.#policy = policy
     this.#state = state
-    this.#watermark = state.maxEventTime === undefined ? -Infinity : state.maxEventTime - policy.outOfOrdernessMs
+    this.#watermark =
+      state.maxEventTime === undefined ? -Infinity : state.maxEventTime - policy.outOfOrdernessMs
     this.#closedDay = state.closedDay ?? -Infinity
     this.#logClosedDay = this.closedBy(this.#watermark)
   }
@@ -122,7 +127,8 @@ export class PartitionTime {
     this.#state = { ...this.#state, ticked: watermark }
     this.#close(closed)
     const closes: [DayIndex, number][] = []
-    for (let day = Math.max(before + 1, closed - 400); day <= closed; day += 1) closes.push([day, wallMs])
+    for (let day = Math.max(before + 1, closed - 400); day <= closed; day += 1)
+      closes.push([day, wallMs])
     this.#state = { ...this.#state, tickCloses: [...this.#state.tickCloses, ...closes] }
     return true
   }

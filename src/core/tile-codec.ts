@@ -9,7 +9,7 @@
  * Equal tiles have equal bytes. A tile of an older layout is read by that layout's signature.
  */
 import { TidemarkError, invariant } from '../errors.ts'
-import { TileLayout } from './tile-layout.ts'
+import type { TileLayout } from './tile-layout.ts'
 import { HEADER_CELLS, type TileSlab } from './tile-slab.ts'
 
 const FORMAT = 1
@@ -35,7 +35,10 @@ export class TileCodec {
     this.#layout = layout
     const own = JSON.stringify(layout.signature)
     this.#current = signatures.findIndex((signature) => JSON.stringify(signature) === own)
-    invariant(this.#current >= 0 && signatures.length < 256, 'the current tile layout is registered')
+    invariant(
+      this.#current >= 0 && signatures.length < 256,
+      'the current tile layout is registered',
+    )
     this.#readers = signatures.map((signature) => readSteps(signature, layout))
   }
 
@@ -99,9 +102,18 @@ export class TileCodec {
       this.#buffer[this.#at++] = value
       return
     }
-    const size = value >= -0x80 && value < 0x80 ? 0 : value >= -0x8000 && value < 0x8000 ? 1 : value >= -0x800000 && value < 0x800000 ? 2 : value >= -0x80000000 && value < 0x80000000 ? 3 : 4
+    const size =
+      value >= -0x80 && value < 0x80
+        ? 0
+        : value >= -0x8000 && value < 0x8000
+          ? 1
+          : value >= -0x800000 && value < 0x800000
+            ? 2
+            : value >= -0x80000000 && value < 0x80000000
+              ? 3
+              : 4
     this.#buffer[this.#at++] = INTEGER + size
-    const bytes = INTEGER_BYTES[size] ?? 7
+    const bytes = INTEGER_BYTES[size]
     let rest = value
     for (let i = 0; i < bytes; i += 1) {
       const low = rest - Math.floor(rest / 256) * 256

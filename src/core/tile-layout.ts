@@ -63,7 +63,11 @@ export class TileLayout {
   }
 
   /** Notes that a record is in the tile; its values are added by `place` and `Aggregate.add`. */
-  touch(slab: TileSlab, slot: number, record: { offset: number; eventTime: number; timestamp: number }): void {
+  touch(
+    slab: TileSlab,
+    slot: number,
+    record: { offset: number; eventTime: number; timestamp: number },
+  ): void {
     const { cells } = slab
     const cell = slot * this.width
     cells[cell + OFFSET_CELL] = Math.max(cells[cell + OFFSET_CELL] ?? 0, record.offset)
@@ -77,7 +81,10 @@ export class TileLayout {
     const fromCell = fromSlot * this.width
     const { cells } = into
     const other = from.cells
-    cells[cell + OFFSET_CELL] = Math.max(cells[cell + OFFSET_CELL] ?? 0, other[fromCell + OFFSET_CELL] ?? 0)
+    cells[cell + OFFSET_CELL] = Math.max(
+      cells[cell + OFFSET_CELL] ?? 0,
+      other[fromCell + OFFSET_CELL] ?? 0,
+    )
     cells[cell + EVENT_TIME_CELL] = Math.max(
       cells[cell + EVENT_TIME_CELL] ?? 0,
       other[fromCell + EVENT_TIME_CELL] ?? 0,

@@ -17,13 +17,27 @@ export function tileColumns(view: ViewPlan): ColumnSpec[] {
     { name: 'event_timestamp', type: { kind: 'timestamp' }, description: 'End of the bucket' },
     ...view.definition.features.map(({ name }) => ({
       name,
-      type: view.layout.placed[aggregateIndex(view, name)]?.aggregate.type ?? { kind: 'int64' as const },
+      type: view.layout.placed[aggregateIndex(view, name)]?.aggregate.type ?? {
+        kind: 'int64' as const,
+      },
     })),
-    { name: '_max_event_time', type: { kind: 'timestamp' }, description: 'Newest event in the tile' },
-    { name: '_offset', type: { kind: 'int64' }, description: 'Offset of the last record in the tile' },
+    {
+      name: '_max_event_time',
+      type: { kind: 'timestamp' },
+      description: 'Newest event in the tile',
+    },
+    {
+      name: '_offset',
+      type: { kind: 'int64' },
+      description: 'Offset of the last record in the tile',
+    },
     { name: '_tile', type: { kind: 'binary' }, description: 'The partial aggregates; see _layout' },
     { name: '_layout', type: { kind: 'string' }, description: 'Which aggregates _tile holds' },
-    { name: '_definition', type: { kind: 'string' }, description: 'Hash of the definition of the view' },
+    {
+      name: '_definition',
+      type: { kind: 'string' },
+      description: 'Hash of the definition of the view',
+    },
     { name: '_run', type: { kind: 'string' }, description: 'Run that wrote the row' },
   ]
 }
@@ -66,7 +80,9 @@ export class TileRows {
     rows.columns[at++]?.append(context.calendar.endOf(tile.day))
     for (const index of this.#aggregates) {
       const aggregate = layout.placed[index]?.aggregate
-      rows.columns[at++]?.append(aggregate?.result(this.#slab, layout.place(this.#slot, index)) ?? null)
+      rows.columns[at++]?.append(
+        aggregate?.result(this.#slab, layout.place(this.#slot, index)) ?? null,
+      )
     }
     rows.columns[at++]?.append(this.#slab.cell(this.#slot, EVENT_TIME_CELL))
     rows.columns[at++]?.append(this.#slab.cell(this.#slot, OFFSET_CELL))

@@ -4,11 +4,11 @@
  */
 import { invariant } from '../errors.ts'
 import { aggregateKey } from './aggregate-key.ts'
-import { createAggregate } from './aggregate.ts'
 import type { ColumnSpec } from './columns.ts'
 import { compileCondition, fieldsOf } from './condition.ts'
 import type { Predicate } from './condition.ts'
 import type { FeatureDefinition, FieldDefinition, Pipeline, ViewDefinition } from './definition.ts'
+import { createAggregate } from './create-aggregate.ts'
 import { compileEntity } from './entity.ts'
 import type { EntityCodec } from './entity.ts'
 import { compileExpression } from './expression-eval.ts'
@@ -71,7 +71,9 @@ function planView(pipeline: Pipeline, view: ViewDefinition, index: number): View
   const { fields } = pipeline.source
   const indexOf = fieldIndex(fields)
   const { layout, adders, aggregateOf } = planAggregates(view, fields)
-  const windows = [...new Set(view.features.flatMap((feature) => feature.windows))].sort((a, b) => a - b)
+  const windows = [...new Set(view.features.flatMap((feature) => feature.windows))].sort(
+    (a, b) => a - b,
+  )
   const entityFields = view.entity.map(indexOf)
   const entityTypes = entityFields.map((field) => typeOf(fields, field))
   return {
@@ -83,7 +85,10 @@ function planView(pipeline: Pipeline, view: ViewDefinition, index: number): View
     fieldsUsed: usedFields(view).map(indexOf),
     keyFields: pipeline.source.key.map(indexOf),
     entityFields,
-    entityColumns: view.entity.map((name, i) => ({ name, type: entityTypes[i] ?? { kind: 'string' } })),
+    entityColumns: view.entity.map((name, i) => ({
+      name,
+      type: entityTypes[i] ?? { kind: 'string' },
+    })),
     entity: compileEntity(entityTypes),
     where: view.where && compileCondition(view.where, indexOf),
     layout,
@@ -125,7 +130,10 @@ interface PlannedAggregates {
   readonly aggregateOf: ReadonlyMap<FeatureDefinition, number>
 }
 
-function planAggregates(view: ViewDefinition, fields: readonly FieldDefinition[]): PlannedAggregates {
+function planAggregates(
+  view: ViewDefinition,
+  fields: readonly FieldDefinition[],
+): PlannedAggregates {
   const indexOf = fieldIndex(fields)
   const aggregates: KeyedAggregate[] = []
   const adders: Adder[] = []
@@ -146,7 +154,9 @@ function planAggregates(view: ViewDefinition, fields: readonly FieldDefinition[]
 
 function featureColumns(
   view: ViewDefinition,
-  planned: Pick<PlannedAggregates, 'layout' | 'aggregateOf'> & { readonly windows: readonly number[] },
+  planned: Pick<PlannedAggregates, 'layout' | 'aggregateOf'> & {
+    readonly windows: readonly number[]
+  },
 ): FeatureColumn[] {
   const columns: FeatureColumn[] = []
   for (const feature of view.features) {
@@ -155,7 +165,15 @@ function featureColumns(
     for (const days of feature.windows) {
       const window = planned.windows.indexOf(days)
       const text = feature.description === undefined ? {} : { description: feature.description }
-      columns.push({ kind: 'aggregate', name: `${feature.name}_${days}d`, type, feature, aggregate, window, ...text })
+      columns.push({
+        kind: 'aggregate',
+        name: `${feature.name}_${days}d`,
+        type,
+        feature,
+        aggregate,
+        window,
+        ...text,
+      })
     }
   }
   const base = columns.length

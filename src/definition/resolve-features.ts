@@ -1,5 +1,5 @@
 /** `features` of a view -> aggregates over fields and windows, with the columns that they become. */
-import { createAggregate } from '../core/aggregate.ts'
+import { createAggregate } from '../core/create-aggregate.ts'
 import type { AggregateKind, FeatureDefinition } from '../core/definition.ts'
 import type { ColumnType } from '../core/value.ts'
 import { AGGREGATE_KINDS, aggregateRefusal } from './aggregates.ts'

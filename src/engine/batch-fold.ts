@@ -107,7 +107,11 @@ export class BatchFold {
   async #loadMissing(view: number, batch: RoutedBatch): Promise<void> {
     if (batch.missing.length === 0) return
     const { state, slots, codecs } = this.#context
-    const keys = batch.missing.map(({ day, entity }) => ({ day, entity, slot: slotOf(entity, slots) }))
+    const keys = batch.missing.map(({ day, entity }) => ({
+      day,
+      entity,
+      slot: slotOf(entity, slots),
+    }))
     const stored = await state.tiles(view, keys)
     stored.forEach((bytes, i) => {
       const missing = batch.missing[i]
@@ -116,7 +120,11 @@ export class BatchFold {
   }
 
   /** Rejects of the partition and of views, one per record, in the order of the log. */
-  #checkLimit(events: EventBatch, judged: JudgedBatch, viewRejects: readonly { readonly index: number }[]): void {
+  #checkLimit(
+    events: EventBatch,
+    judged: JudgedBatch,
+    viewRejects: readonly { readonly index: number }[],
+  ): void {
     const byViews = new Set(viewRejects.map(({ index }) => index))
     const refused: number[] = []
     for (let i = 0; i < judged.verdicts.length; i += 1) {
@@ -163,9 +171,19 @@ export class BatchFold {
     const first = close.after === -Infinity ? through : close.after + 1
     for (let day = first; day <= through; day += 1) {
       const { generation } = this.#context
-      notes.milestones.push({ day, generation, offset: offset + 1, watermark, maxEventTime, timestamp })
+      notes.milestones.push({
+        day,
+        generation,
+        offset: offset + 1,
+        watermark,
+        maxEventTime,
+        timestamp,
+      })
     }
-    this.noteClosed({ after: close.closedBefore, through, newestDay: close.newestDayBefore, offset }, notes)
+    this.noteClosed(
+      { after: close.closedBefore, through, newestDay: close.newestDayBefore, offset },
+      notes,
+    )
   }
 
   /**
@@ -173,7 +191,12 @@ export class BatchFold {
    * window is empty have no rows.
    */
   noteClosed(
-    closed: { readonly after: DayIndex; readonly through: DayIndex; readonly newestDay: DayIndex; readonly offset: number },
+    closed: {
+      readonly after: DayIndex
+      readonly through: DayIndex
+      readonly newestDay: DayIndex
+      readonly offset: number
+    },
     notes: Uncommitted,
   ): void {
     if (closed.after === -Infinity || closed.newestDay === -Infinity) return
@@ -183,7 +206,8 @@ export class BatchFold {
       for (let day = closed.after + 1; day <= last; day += 1) {
         for (let slot = 0; slot < slots; slot += 1) {
           notes.dirty.set(formatSlot({ kind: 'rows', view, day, slot }), closed.offset)
-          if (day <= closed.newestDay) notes.dirty.set(formatSlot({ kind: 'tiles', view, day, slot }), closed.offset)
+          if (day <= closed.newestDay)
+            notes.dirty.set(formatSlot({ kind: 'tiles', view, day, slot }), closed.offset)
         }
       }
     }

@@ -50,7 +50,8 @@ export class IdleTicks {
 
   /** Takes over what an owner before has closed, as soon as there is an event to have days at all. */
   claim(time: PartitionTime): TickClose | undefined {
-    if (this.#claimedDay <= time.closedDay || time.state.maxEventTime === undefined) return undefined
+    if (this.#claimedDay <= time.closedDay || time.state.maxEventTime === undefined)
+      return undefined
     return this.#tickTo(time, time.calendar.endOf(this.#claimedDay))
   }
 
@@ -72,7 +73,10 @@ export class IdleTicks {
     const historical = wallMs - reached > HISTORICAL_MS
     if (historical && !this.#toldHistorical) {
       this.#toldHistorical = true
-      this.#log.info({}, 'historical log, not ticking: its newest event is more than two days old; time.tickHistorical: true would close its days by the wall clock')
+      this.#log.info(
+        {},
+        'historical log, not ticking: its newest event is more than two days old; time.tickHistorical: true would close its days by the wall clock',
+      )
     }
     return historical
   }

@@ -7,7 +7,7 @@
  */
 import type { DayIndex } from '../core/day.ts'
 import { slotOf } from '../core/slot.ts'
-import { TidemarkError } from '../errors.ts'
+import { BEFORE_ALL_DAYS, isBefore, newerGeneration, reasonToScan } from './online-marker.ts'
 import { ScanTask } from './online-scan.ts'
 import type { ScanReason } from './online-scan.ts'
 import { OnlineTeller } from './online-teller.ts'
@@ -17,8 +17,6 @@ import { retryForEver } from './retry.ts'
 import { Wakeup } from './wakeup.ts'
 
 const ENTITIES_PER_TURN = 256
-/** Before every day that an event can have (event times before 2000 are refused). */
-const BEFORE_ALL_DAYS: DayIndex = 0
 
 export class OnlineFollower {
   readonly #context: PartitionContext
@@ -59,26 +57,25 @@ export class OnlineFollower {
     last: { readonly online: OnlinePosition | undefined; readonly origin: number },
   ): Promise<OnlineFollower> {
     const { partition, generation, committed } = context
-    const stored = await retryForEver(() => store.marker(partition), { ...context, what: 'online: reading the marker' })
-    if (stored !== undefined && stored.generation > generation) throw newerGeneration(stored.generation, generation)
-    const beginning = { generation, position: last.origin, asOf: BEFORE_ALL_DAYS, scanId: undefined }
+    const stored = await retryForEver(() => store.marker(partition), {
+      ...context,
+      what: 'online: reading the marker',
+    })
+    const { origin, online } = last
+    const beginning = { generation, position: origin, asOf: BEFORE_ALL_DAYS, scanId: undefined }
     const follower = new OnlineFollower(context, store, stored ?? beginning)
-    const acknowledged = last.online?.marker
     follower.#acknowledged = stored
-    const untouched = acknowledged === undefined && committed.nextOffset === last.origin
-    if (stored === undefined) {
-      if (!untouched) follower.#scanReason = 'loss'
-    } else if (stored.generation < generation) {
-      follower.#scanReason = 'generation'
-    } else if (acknowledged && isBefore(stored, acknowledged)) {
-      follower.#scanReason = 'loss'
-    } else if (stored.scanId !== undefined) {
-      const position = last.online?.scan
-      if (position?.id === stored.scanId) follower.#scan = ScanTask.resume(position)
-      else follower.#scanReason = 'loss'
-    } else if (stored.position < committed.nextOffset) {
-      follower.#scanReason = 'behind'
+    if (stored?.scanId !== undefined && stored.scanId === online?.scan?.id) {
+      follower.#scan = ScanTask.resume(online.scan)
+      return follower
     }
+    const { nextOffset } = committed
+    follower.#scanReason = reasonToScan(stored, {
+      acknowledged: online?.marker,
+      generation,
+      nextOffset,
+      origin,
+    })
     return follower
   }
 
@@ -153,7 +150,11 @@ export class OnlineFollower {
     const { signal, clock, pipeline } = this.#context
     while (!signal.aborted && !left.aborted) {
       const waitMs = this.#waitMs()
-      if (this.#scan !== undefined || this.#scanReason !== undefined || (waitMs === 0 && this.#sweepDue())) {
+      if (
+        this.#scan !== undefined ||
+        this.#scanReason !== undefined ||
+        (waitMs === 0 && this.#sweepDue())
+      ) {
         await this.#runScan()
       } else if (waitMs === 0 && this.#behind()) {
         this.#lastTellMs = clock.monotonicMs()
@@ -213,7 +214,9 @@ export class OnlineFollower {
     const values = await turns.read(async () => {
       const keys = entities.map((entity) => ({ entity, slot: slotOf(entity, slots) }))
       const stored = await state.entities(view, keys)
-      return stored.flatMap((tiles) => (tiles === undefined ? [] : [this.#teller.value(view, tiles)]))
+      return stored.flatMap((tiles) =>
+        tiles === undefined ? [] : [this.#teller.value(view, tiles)],
+      )
     })
     await this.#teller.tell(values)
   }
@@ -224,7 +227,8 @@ export class OnlineFollower {
       const id = `${this.#context.run}.${this.#context.partition}.${(this.#scans += 1)}`
       this.#scan = ScanTask.begin(this.#scanReason ?? 'sweep', {
         id,
-        from: this.#scanReason === 'generation' ? { position: 0, asOf: BEFORE_ALL_DAYS } : this.#marker,
+        from:
+          this.#scanReason === 'generation' ? { position: 0, asOf: BEFORE_ALL_DAYS } : this.#marker,
         startedAt: nextOffset,
         asOf: closedDay === -Infinity ? BEFORE_ALL_DAYS : closedDay + 1,
       })
@@ -253,9 +257,13 @@ export class OnlineFollower {
     const { partition, generation, log } = this.#context
     const context = { ...this.#context, what: 'online: marker' }
     const stored = await retryForEver(() => this.#store.marker(partition), context)
-    if (stored !== undefined && stored.generation > generation) throw newerGeneration(stored.generation, generation)
+    if (stored !== undefined && stored.generation > generation)
+      throw newerGeneration(stored.generation, generation)
     if (this.#acknowledged && (stored === undefined || isBefore(stored, this.#acknowledged))) {
-      log.warn({ partition }, 'online: the store has lost data (its marker is missing or older); telling every value again')
+      log.warn(
+        { partition },
+        'online: the store has lost data (its marker is missing or older); telling every value again',
+      )
       this.#scanReason = 'loss'
       this.#marker = stored ?? { generation, position: 0, asOf: BEFORE_ALL_DAYS, scanId: undefined }
       this.#acknowledged = stored
@@ -266,17 +274,4 @@ export class OnlineFollower {
     this.#acknowledged = advanced ? marker : stored
     this.#marker = marker
   }
-}
-
-function isBefore(a: Marker, b: Marker): boolean {
-  if (a.generation !== b.generation) return a.generation < b.generation
-  if (a.position !== b.position) return a.position < b.position
-  return a.asOf < b.asOf
-}
-
-function newerGeneration(found: number, own: number): TidemarkError {
-  return new TidemarkError(
-    'GENERATION_CHANGED',
-    `the online store belongs to generation ${found}, this state to generation ${own}: a publish or a rollback has replaced it. Start again with the current pipeline file`,
-  )
 }

@@ -49,7 +49,17 @@ export class ScanTask {
   ): ScanTask {
     const { id, from, startedAt, asOf } = start
     const walks = reason === 'loss' || reason === 'generation'
-    const scan = { id, position: from.position, fromAsOf: from.asOf, startedAt, asOf, walks, view: 0, slot: 0, after: undefined }
+    const scan = {
+      id,
+      position: from.position,
+      fromAsOf: from.asOf,
+      startedAt,
+      asOf,
+      walks,
+      view: 0,
+      slot: 0,
+      after: undefined,
+    }
     return new ScanTask(scan, false)
   }
 
@@ -94,8 +104,14 @@ export class ScanTask {
       const { view, slot, after } = this.#position
       const page = await turns.read(async () => {
         const entities = await state.scan(view, slot, after, ENTITIES_PER_TURN)
-        const values = entities.filter((tiles) => this.#isDue(help, view, tiles)).map((tiles) => help.teller.value(view, tiles))
-        return { values, last: entities.at(-1)?.entity, full: entities.length === ENTITIES_PER_TURN }
+        const values = entities
+          .filter((tiles) => this.#isDue(help, view, tiles))
+          .map((tiles) => help.teller.value(view, tiles))
+        return {
+          values,
+          last: entities.at(-1)?.entity,
+          full: entities.length === ENTITIES_PER_TURN,
+        }
       })
       await this.#tell(help, page.values)
       if (!page.full || signal.aborted) return
@@ -126,10 +142,13 @@ export class ScanTask {
     for (const [view, plan] of views.entries()) {
       let cursor: string | undefined
       do {
-        const page = await retryForEver(() => store.walk(plan.onlineName, partition, cursor, ENTITIES_PER_TURN), {
-          ...context,
-          what: 'online: walking the store',
-        })
+        const page = await retryForEver(
+          () => store.walk(plan.onlineName, partition, cursor, ENTITIES_PER_TURN),
+          {
+            ...context,
+            what: 'online: walking the store',
+          },
+        )
         const orphans = await turns.read(async () => {
           const keys = page.values.map(({ entity }) => ({ entity, slot: slotOf(entity, slots) }))
           const found = await state.entities(view, keys)
@@ -137,8 +156,15 @@ export class ScanTask {
         })
         await teller.tell(
           orphans.map((entity) => {
-            const empty = teller.value(view, { entity, offset: committed.nextOffset - 1, tiles: [] })
-            return { ...empty, version: { generation, offset: committed.nextOffset - 1, day: this.asOf } }
+            const empty = teller.value(view, {
+              entity,
+              offset: committed.nextOffset - 1,
+              tiles: [],
+            })
+            return {
+              ...empty,
+              version: { generation, offset: committed.nextOffset - 1, day: this.asOf },
+            }
           }),
         )
         cursor = page.next

@@ -16,7 +16,11 @@ export class OnlineTeller {
   #refused = 0
   #foreign = 0
 
-  constructor(context: PartitionContext, store: OnlineStore, onTrouble: (failing: boolean) => void) {
+  constructor(
+    context: PartitionContext,
+    store: OnlineStore,
+    onTrouble: (failing: boolean) => void,
+  ) {
     this.#context = context
     this.#store = store
     this.#onTrouble = onTrouble
@@ -53,7 +57,11 @@ export class OnlineTeller {
     const { views, committed, calendar, partition, generation } = this.#context
     const plan = views[view]
     invariant(plan, `view ${view} is planned`)
-    const row = onlineRow(plan, this.load(view, tiles), this.#closedDay(tiles, calendar.dayOf(committed.watermark)))
+    const row = onlineRow(
+      plan,
+      this.load(view, tiles),
+      this.#closedDay(tiles, calendar.dayOf(committed.watermark)),
+    )
     return {
       view: plan.onlineName,
       entity: tiles.entity,
@@ -91,6 +99,8 @@ export class OnlineTeller {
   /** Before the first close nothing is closed; any day before the tiles serves. */
   #closedDay(tiles: EntityTiles, watermarkDay: DayIndex): DayIndex {
     const { closedDay } = this.#context.committed
-    return closedDay === -Infinity ? Math.min(watermarkDay, tiles.tiles[0]?.day ?? watermarkDay) - 1 : closedDay
+    return closedDay === -Infinity
+      ? Math.min(watermarkDay, tiles.tiles[0]?.day ?? watermarkDay) - 1
+      : closedDay
   }
 }

@@ -9,7 +9,10 @@ import { TidemarkError } from '../errors.ts'
 import type { RunParts } from './parts.ts'
 
 /** @throws DEFINITION_CHANGED */
-export async function openGeneration(parts: RunParts, partitions: number): Promise<GenerationRecord> {
+export async function openGeneration(
+  parts: RunParts,
+  partitions: number,
+): Promise<GenerationRecord> {
   const { pipeline, tables, zoneData } = parts
   const origins = Array.from({ length: partitions }, () => 0)
   const stored = (await tables?.generations())?.at(-1)
@@ -19,14 +22,22 @@ export async function openGeneration(parts: RunParts, partitions: number): Promi
     return kept === undefined ? first : checkGeneration(pipeline, parse(kept), first)
   }
   const record = parse(stored.record)
-  return checkGeneration(pipeline, record, recordOf(pipeline, { generation: record.generation, zoneData, partitions, origins }))
+  return checkGeneration(
+    pipeline,
+    record,
+    recordOf(pipeline, { generation: record.generation, zoneData, partitions, origins }),
+  )
 }
 
 function parse(text: string): GenerationRecord {
   return JSON.parse(text) as GenerationRecord
 }
 
-function checkGeneration(pipeline: Pipeline, stored: GenerationRecord, wanted: GenerationRecord): GenerationRecord {
+function checkGeneration(
+  pipeline: Pipeline,
+  stored: GenerationRecord,
+  wanted: GenerationRecord,
+): GenerationRecord {
   const differences = [...policyDifferences(stored, wanted), ...viewDifferences(stored, wanted)]
   if (differences.length === 0) return stored
   throw new TidemarkError(
@@ -42,9 +53,12 @@ function checkGeneration(pipeline: Pipeline, stored: GenerationRecord, wanted: G
 function viewDifferences(stored: GenerationRecord, wanted: GenerationRecord): string[] {
   const differences: string[] = []
   for (const view of wanted.views) {
-    const before = stored.views.find(({ name, version }) => name === view.name && version === view.version)
+    const before = stored.views.find(
+      ({ name, version }) => name === view.name && version === view.version,
+    )
     if (before === undefined) differences.push(`views.${view.name}: version ${view.version} is new`)
-    else if (before.hash !== view.hash) differences.push(`views.${view.name}: another definition under version ${view.version}`)
+    else if (before.hash !== view.hash)
+      differences.push(`views.${view.name}: another definition under version ${view.version}`)
   }
   for (const { name, version } of stored.views) {
     if (!wanted.views.some((view) => view.name === name && view.version === version)) {

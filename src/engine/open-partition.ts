@@ -53,7 +53,11 @@ export async function openPartition(
   const reader = await parts.source.open(partition, head.nextOffset)
   checkLog(parts, head, await reader.identity())
   const calendar = createCalendar(parts.pipeline.time.zone)
-  const time = new PartitionTime(calendar, { ...parts.pipeline.time, origin: head.origin }, head.time)
+  const time = new PartitionTime(
+    calendar,
+    { ...parts.pipeline.time, origin: head.origin },
+    head.time,
+  )
   const committed = committedAt(time, head)
   const context: PartitionContext = {
     partition,
@@ -103,13 +107,24 @@ function completeDays(table: TableFollower | undefined): DayIndex[] {
 }
 
 function committedAt(time: PartitionTime, head: StateHead): Committed {
-  const committed = { nextOffset: 0, closedDay: 0, finalDay: 0, watermark: 0, completeFrom: undefined, catchingUp: false }
+  const committed = {
+    nextOffset: 0,
+    closedDay: 0,
+    finalDay: 0,
+    watermark: 0,
+    completeFrom: undefined,
+    catchingUp: false,
+  }
   noteCommitted(committed, time, { nextOffset: head.nextOffset, catchingUp: true })
   return committed
 }
 
 /** The stored head under the definitions of now, or the head of a partition that begins. */
-function openHead({ pipeline }: RunParts, assignment: Assignment, stored: StateHead | undefined): StateHead {
+function openHead(
+  { pipeline }: RunParts,
+  assignment: Assignment,
+  stored: StateHead | undefined,
+): StateHead {
   const { partition, partitions, generation, views } = assignment
   const origin = 0
   const head: StateHead = stored ?? {
@@ -139,7 +154,9 @@ function openHead({ pipeline }: RunParts, assignment: Assignment, stored: StateH
 
 function viewState(view: ViewPlan, head: StateHead): ViewState {
   const { name, version, hash } = view.definition
-  const known = head.views.find((candidate) => candidate.name === name && candidate.version === version)
+  const known = head.views.find(
+    (candidate) => candidate.name === name && candidate.version === version,
+  )
   const layouts = known?.layouts ?? []
   const own = view.layout.signature
   const isKnown = layouts.some((layout) => JSON.stringify(layout) === JSON.stringify(own))
@@ -148,7 +165,8 @@ function viewState(view: ViewPlan, head: StateHead): ViewState {
 
 /** The log must be the one that the state was built from. */
 function checkLog({ source }: RunParts, head: StateHead, identity: string | undefined): void {
-  if (head.logIdentity === undefined || identity === undefined || head.logIdentity === identity) return
+  if (head.logIdentity === undefined || identity === undefined || head.logIdentity === identity)
+    return
   throw new TidemarkError(
     'SOURCE_CHANGED',
     `${source.topic}[${head.partition}] is another log than the one that the state was built from: it was deleted and made again. ` +

@@ -7,8 +7,8 @@
  */
 import type { DayIndex } from '../core/day.ts'
 import type { RecordBatch } from '../core/event.ts'
-import { BatchFold, nothingUncommitted } from './batch-fold.ts'
-import type { Uncommitted } from './batch-fold.ts'
+import { nothingUncommitted } from './batch-fold.ts'
+import type { BatchFold, Uncommitted } from './batch-fold.ts'
 import { commit } from './commit.ts'
 import { noteCommitted } from './partition-context.ts'
 import type { PartitionContext } from './partition-context.ts'
@@ -18,6 +18,7 @@ import type { Decoder, PartitionReader, RejectSink, StateCommit, StateHead } fro
 import { CLOSED_DAYS_WAITING_MAX } from './table-follower.ts'
 import type { TableFollower } from './table-follower.ts'
 import type { IdleTicks } from './idle-ticks.ts'
+import { maintenanceBounds } from './maintenance-bounds.ts'
 import { encodeTiles } from './tile-writes.ts'
 
 const FETCH_BYTES = 4 * 1024 * 1024
@@ -26,7 +27,6 @@ const TURN_BUDGET_MS = 15
 const IDLE_TURN_BUDGET_MS = 200
 const POLL_MS = 50
 const LEAVE_MS = 3_000
-const MAINTENANCE_LIMIT = 2_000
 /** Behind the end by more than this many bytes or records: far behind. */
 const FAR_BEHIND = 1_000_000
 
@@ -148,18 +148,24 @@ export class PartitionTask {
       const quiet = reader.lag(this.#nextOffset) === 0 && this.#parts.stopAt === undefined
       if (quiet) this.#applyTick(await ticks.tick(batchFold.time))
     }
-    const waitMs = this.#hasUncommitted() ? Math.min(POLL_MS, context.pipeline.commit.intervalMs) : POLL_MS
+    const waitMs = this.#hasUncommitted()
+      ? Math.min(POLL_MS, context.pipeline.commit.intervalMs)
+      : POLL_MS
     if (!this.#maintenanceDue) await context.turns.wakeup.wait(waitMs)
   }
 
   /** Days that a tick closed are dirtied before the next record's offset. */
-  #applyTick(closed: { readonly after: DayIndex; readonly through: DayIndex; readonly wallMs: number } | undefined): void {
+  #applyTick(
+    closed:
+      { readonly after: DayIndex; readonly through: DayIndex; readonly wallMs: number } | undefined,
+  ): void {
     if (closed === undefined) return
     const { batchFold, context, table } = this.#parts
     const newest = batchFold.time.state.maxEventTime
     const newestDay = newest === undefined ? -Infinity : context.calendar.dayOf(newest)
     batchFold.noteClosed({ ...closed, newestDay, offset: this.#nextOffset - 1 }, this.#notes)
-    for (let day = closed.after + 1; day <= closed.through; day += 1) table?.noteClosed(day, closed.wallMs)
+    for (let day = closed.after + 1; day <= closed.through; day += 1)
+      table?.noteClosed(day, closed.wallMs)
     this.#notes.records += 1
   }
 
@@ -214,12 +220,19 @@ export class PartitionTask {
     const state = this.#stateCommit(notes)
     await commit(
       { rejects: notes.refused, state },
-      { rejects, state: context.state, tellFollowers: (done) => { this.#tellFollowers(done, notes) } },
+      {
+        rejects,
+        state: context.state,
+        tellFollowers: (done) => {
+          this.#tellFollowers(done, notes)
+        },
+      },
     )
     this.#head = state.head
     this.#lastCommitMs = context.clock.monotonicMs()
     for (const fold of this.#parts.batchFold.folds) fold.cache.committed()
-    for (const { day, timestamp } of notes.milestones) if (!Number.isNaN(timestamp)) table?.noteClosed(day, timestamp)
+    for (const { day, timestamp } of notes.milestones)
+      if (!Number.isNaN(timestamp)) table?.noteClosed(day, timestamp)
   }
 
   #stateCommit(notes: Uncommitted): StateCommit {
@@ -267,19 +280,6 @@ export class PartitionTask {
   /** A bounded piece of settling, eviction and forgetting. */
   async #maintain(): Promise<void> {
     if (!this.#maintenanceDue) return
-    this.#maintenanceDue = await this.#parts.context.state.maintain(this.#maintenanceBounds())
-  }
-
-  #maintenanceBounds(): Parameters<PartitionContext['state']['maintain']>[0] {
-    const { context, online, table, batchFold } = this.#parts
-    const { time } = batchFold
-    const oldestDirty = table?.oldestDirtyDay ?? Infinity
-    const asOf = online?.asOf ?? Infinity
-    const evictBefore = context.views.map(({ longestWindow }) =>
-      Math.min(time.finalDay - longestWindow + 1, oldestDirty - longestWindow, asOf - longestWindow),
-    )
-    const horizonMs = time.watermark - context.pipeline.event.duplicatesWithinMs
-    const forgetIdsBefore = time.closedBy(horizonMs) + 1
-    return { settleBefore: time.logClosedDay + 1, evictBefore, forgetIdsBefore, limit: MAINTENANCE_LIMIT }
+    this.#maintenanceDue = await this.#parts.context.state.maintain(maintenanceBounds(this.#parts))
   }
 }

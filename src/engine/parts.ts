@@ -1,6 +1,15 @@
 /** What a run is made of. The command line builds the adapters and hands them in; the engine knows only the ports. */
 import type { Pipeline } from '../core/definition.ts'
-import type { Clock, Decoder, Log, OnlineStore, PartitionState, RecordSource, RejectSink, TableStore } from './ports.ts'
+import type {
+  Clock,
+  Decoder,
+  Log,
+  OnlineStore,
+  PartitionState,
+  RecordSource,
+  RejectSink,
+  TableStore,
+} from './ports.ts'
 
 export interface RunParts {
   readonly pipeline: Pipeline

@@ -216,7 +216,11 @@ export interface OnlineWriteResult {
   /** A higher version was there, or the same one. */
   readonly refused: number
   /** Values that a lower partition holds in the same generation: a key that is routed to two partitions. */
-  readonly foreign: readonly { readonly view: string; readonly entity: string; readonly partition: number }[]
+  readonly foreign: readonly {
+    readonly view: string
+    readonly entity: string
+    readonly partition: number
+  }[]
 }
 
 /** "Told up to here": every entity whose offset is below `position`, as of `asOf`. */
@@ -329,12 +333,7 @@ export interface FeatureTable {
 // --- rejects -------------------------------------------------------------------------------------------------------
 
 export type RejectReason =
-  | 'undecodable'
-  | 'bad_timestamp'
-  | 'future'
-  | 'too_late'
-  | 'missing_key'
-  | 'bad_field'
+  'undecodable' | 'bad_timestamp' | 'future' | 'too_late' | 'missing_key' | 'bad_field'
 
 export interface Reject {
   readonly partition: number

@@ -42,7 +42,11 @@ export class RejectLimit {
 }
 
 /** @param samples lines that show up to three of the rejects */
-export function aboveLimit(where: string, limit: number, samples: readonly string[]): TidemarkError {
+export function aboveLimit(
+  where: string,
+  limit: number,
+  samples: readonly string[],
+): TidemarkError {
   return new TidemarkError(
     'REJECTS_ABOVE_LIMIT',
     `${where}: more than ${(limit * 100).toFixed(1)} % of the last ${WINDOW_RECORDS.toLocaleString('en')} records are refused, so the run stops before this batch; nothing of it is committed. ` +

@@ -41,7 +41,11 @@ export function rejectOf(
 }
 
 /** Records that views could not use: one reject per record, which names all its views. */
-export function viewRejects(context: PartitionContext, events: EventBatch, rejects: readonly ViewReject[]): Reject[] {
+export function viewRejects(
+  context: PartitionContext,
+  events: EventBatch,
+  rejects: readonly ViewReject[],
+): Reject[] {
   const byRecord = new Map<number, ViewReject[]>()
   for (const reject of rejects) {
     const others = byRecord.get(reject.index)
@@ -59,8 +63,12 @@ export function viewRejects(context: PartitionContext, events: EventBatch, rejec
 
 function fieldMessage({ pipeline }: PartitionContext, { field, reason }: ViewReject): string {
   const definition = pipeline.source.fields[field]
-  const expected = definition ? `${definition.name}: expected ${typeName(definition.type)}` : 'a field'
-  return reason === 'missing_key' ? `${expected}, the key of the source, but it is missing` : `${expected}, received another type`
+  const expected = definition
+    ? `${definition.name}: expected ${typeName(definition.type)}`
+    : 'a field'
+  return reason === 'missing_key'
+    ? `${expected}, the key of the source, but it is missing`
+    : `${expected}, received another type`
 }
 
 function messageOf(
@@ -93,7 +101,11 @@ function bytesOf(
     offset: records.offsets[index] as number,
     timestamp: records.timestamps[index] as number,
     key: slice(records.bytes, records.keyStarts[index] as number, records.keyEnds[index] as number),
-    value: slice(records.bytes, records.valueStarts[index] as number, records.valueEnds[index] as number),
+    value: slice(
+      records.bytes,
+      records.valueStarts[index] as number,
+      records.valueEnds[index] as number,
+    ),
     headers: records.headers?.[index] ?? [],
   }
 }

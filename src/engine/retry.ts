@@ -26,10 +26,14 @@ export async function retryForEver<T>(effect: () => Promise<T>, context: RetryCo
       }
       return result
     } catch (cause) {
-      if (!(cause instanceof TidemarkError) || !cause.retryable || context.signal.aborted) throw cause
+      if (!(cause instanceof TidemarkError) || !cause.retryable || context.signal.aborted)
+        throw cause
       if (attempt === 0) context.onTrouble?.(true)
       const waitMs = backoff(attempt, context.clock)
-      context.log.warn({ attempt: attempt + 1, waitMs }, `${context.what}: ${cause.message}; trying again`)
+      context.log.warn(
+        { attempt: attempt + 1, waitMs },
+        `${context.what}: ${cause.message}; trying again`,
+      )
       await context.clock.sleep(waitMs, context.signal)
     }
   }

@@ -32,9 +32,20 @@ export async function runPipeline(parts: RunParts, options: RunOptions): Promise
       const state = await parts.openState(partition)
       states.push(state)
       const { slots } = generation
-      const assignment = { partition, partitions: count, generation: generation.generation, slots, views, tables }
+      const assignment = {
+        partition,
+        partitions: count,
+        generation: generation.generation,
+        slots,
+        views,
+        tables,
+      }
       opened.push(
-        await openPartition(parts, { ...assignment, untilEnd: options.untilEnd, signal: failed.signal, stop }, state),
+        await openPartition(
+          parts,
+          { ...assignment, untilEnd: options.untilEnd, signal: failed.signal, stop },
+          state,
+        ),
       )
     }
     await runAll(parts, opened, { options, failed })
@@ -43,7 +54,11 @@ export async function runPipeline(parts: RunParts, options: RunOptions): Promise
     await Promise.allSettled(states.map((state) => state[Symbol.asyncDispose]()))
   }
   const seconds = (parts.clock.monotonicMs() - startMs) / 1_000
-  return { ...progressOf(opened), reason: options.signal.aborted ? 'stopped' : 'end of log', seconds }
+  return {
+    ...progressOf(opened),
+    reason: options.signal.aborted ? 'stopped' : 'end of log',
+    seconds,
+  }
 }
 
 async function openTables(
@@ -66,7 +81,11 @@ async function openTables(
         },
       }
       const rows = await tables.open({ ...spec, name: tableName, columns: featureColumns(view) })
-      const tiles = await tables.open({ ...spec, name: `${tableName}__tiles`, columns: tileColumns(view) })
+      const tiles = await tables.open({
+        ...spec,
+        name: `${tableName}__tiles`,
+        columns: tileColumns(view),
+      })
       return { rows, tiles }
     }),
   )
@@ -79,7 +98,9 @@ async function runAll(
 ): Promise<void> {
   const done = new AbortController()
   const telling = tellProgress()
-  const results = await Promise.allSettled(opened.map((partition) => runPartition(partition, failed)))
+  const results = await Promise.allSettled(
+    opened.map((partition) => runPartition(partition, failed)),
+  )
   done.abort()
   await telling
   for (const result of results) if (result.status === 'rejected') throw result.reason
@@ -94,7 +115,10 @@ async function runAll(
 }
 
 /** The loop and its followers; whichever fails first stops the run. */
-async function runPartition({ context, task, online, table }: OpenPartition, failed: AbortController): Promise<void> {
+async function runPartition(
+  { context, task, online, table }: OpenPartition,
+  failed: AbortController,
+): Promise<void> {
   const left = new AbortController()
   let failure: { readonly cause: unknown } | undefined
   const guard = async (part: Promise<void>): Promise<void> => {
@@ -107,7 +131,9 @@ async function runPartition({ context, task, online, table }: OpenPartition, fai
       context.turns.wakeup.notify()
     }
   }
-  const followers = [online, table].flatMap((follower) => (follower ? [guard(follower.run(left.signal))] : []))
+  const followers = [online, table].flatMap((follower) =>
+    follower ? [guard(follower.run(left.signal))] : [],
+  )
   await guard(task.run())
   left.abort()
   context.turns.close(new Error('the partition has stopped'))

@@ -8,18 +8,15 @@
  *
  * Rows may be newer than X, never older; the table keeps the higher X of a slot. A slot is read once for all its dirty days.
  */
-import { createRowBuffer } from '../core/columns.ts'
-import type { GrowingRows } from '../core/columns.ts'
 import type { DayIndex } from '../core/day.ts'
 import { formatSlot, parseSlot } from '../core/dirty-slot.ts'
 import type { SlotKind } from '../core/dirty-slot.ts'
-import { appendFeatureRow } from '../core/feature-row.ts'
-import { TileRows } from '../core/tile-row.ts'
-import { WindowEvaluator } from '../core/window.ts'
 import { invariant } from '../errors.ts'
 import type { PartitionContext } from './partition-context.ts'
-import type { EntityTiles, FeatureTable, SlotChange, StateCommit } from './ports.ts'
+import type { FeatureTable, SlotChange, StateCommit } from './ports.ts'
 import { retryForEver } from './retry.ts'
+import { SlotReader } from './slot-reader.ts'
+import type { SlotRows, SlotWork } from './slot-reader.ts'
 import { TableLane } from './table-lane.ts'
 import { Wakeup } from './wakeup.ts'
 
@@ -27,28 +24,17 @@ import { Wakeup } from './wakeup.ts'
 const CATCH_UP_DAYS = 24
 /** Closed days beyond which the fold is held back. */
 export const CLOSED_DAYS_WAITING_MAX = 72
-/** Rows computed in one turn, about: a turn stays short. */
-const ROWS_PER_TURN = 4_000
 
 export interface ViewTables {
   readonly rows: FeatureTable
   readonly tiles: FeatureTable
 }
 
-/** The dirty days of one hash slot of a view. */
-interface SlotWork {
-  readonly slot: number
-  readonly rows: DayIndex[]
-  readonly tiles: DayIndex[]
-}
-
 export class TableFollower {
   readonly #context: PartitionContext
   /** By view. */
   readonly #lanes: readonly Readonly<Record<SlotKind, TableLane>>[]
-  readonly #windows: readonly WindowEvaluator[]
-  readonly #tileRows: readonly TileRows[]
-  readonly #pools = new Map<TableLane, GrowingRows[]>()
+  readonly #reader: SlotReader
   readonly #closedAt: Map<DayIndex, number>
   /** Committed dirty slots -> offset that dirtied them last. */
   readonly #dirty: Map<string, number>
@@ -74,19 +60,26 @@ export class TableFollower {
     this.#wakeup = new Wakeup(context.clock)
     this.#lastFlushMs = context.clock.monotonicMs()
     this.#lanes = start.tables.map(({ rows, tiles }, view) => ({
-      rows: new TableLane({ view, kind: 'rows', table: rows, complete: start.complete[view]?.rows }),
-      tiles: new TableLane({ view, kind: 'tiles', table: tiles, complete: start.complete[view]?.tiles }),
+      rows: new TableLane({
+        view,
+        kind: 'rows',
+        table: rows,
+        complete: start.complete[view]?.rows,
+      }),
+      tiles: new TableLane({
+        view,
+        kind: 'tiles',
+        table: tiles,
+        complete: start.complete[view]?.tiles,
+      }),
     }))
-    this.#windows = context.views.map((view, i) => new WindowEvaluator(view, this.#codec(i)))
-    this.#tileRows = context.views.map((view, i) => new TileRows(view, this.#codec(i)))
+    const columns = start.tables.map(({ rows, tiles }) => ({
+      rows: rows.spec.columns,
+      tiles: tiles.spec.columns,
+    }))
+    this.#reader = new SlotReader(context, columns, start.closedAt)
     this.#dirty = new Map(start.dirty)
     for (const slot of this.#dirty.keys()) this.#await(slot)
-  }
-
-  #codec(view: number): PartitionContext['codecs'][number] {
-    const codec = this.#context.codecs[view]
-    invariant(codec, `view ${view} has a codec`)
-    return codec
   }
 
   get rowsWritten(): number {
@@ -104,7 +97,10 @@ export class TableFollower {
 
   /** Closed days that a table lacks. */
   get waitingDays(): number {
-    return Math.max(0, ...this.#lanes.flatMap(({ rows, tiles }) => [rows.awaitedDays, tiles.awaitedDays]))
+    return Math.max(
+      0,
+      ...this.#lanes.flatMap(({ rows, tiles }) => [rows.awaitedDays, tiles.awaitedDays]),
+    )
   }
 
   /** Oldest day that has a dirty slot; undefined when there is none. Tiles that it needs may not be evicted. */
@@ -125,7 +121,10 @@ export class TableFollower {
   /** Slots that the next commit may clear, given the slots that it dirties itself. */
   cleared(dirtiedNow: ReadonlyMap<string, number>): string[] {
     return [...this.#flushed]
-      .filter(([slot, position]) => !dirtiedNow.has(slot) && (this.#dirty.get(slot) ?? Infinity) < position)
+      .filter(
+        ([slot, position]) =>
+          !dirtiedNow.has(slot) && (this.#dirty.get(slot) ?? Infinity) < position,
+      )
       .map(([slot]) => slot)
   }
 
@@ -177,9 +176,13 @@ export class TableFollower {
     if (this.#flushed.size > 0 || this.#dirty.size === 0) return false
     if (this.#draining) return true
     const waiting = this.waitingDays
-    if (waiting >= CATCH_UP_DAYS || (waiting > 0 && !this.#context.committed.catchingUp)) return true
+    if (waiting >= CATCH_UP_DAYS || (waiting > 0 && !this.#context.committed.catchingUp))
+      return true
     const { clock, pipeline } = this.#context
-    return clock.monotonicMs() - this.#lastFlushMs >= (pipeline.sinks.offline?.correctionsEveryMs ?? Infinity)
+    return (
+      clock.monotonicMs() - this.#lastFlushMs >=
+      (pipeline.sinks.offline?.correctionsEveryMs ?? Infinity)
+    )
   }
 
   /** One pass over what is dirty now. @throws GENERATION_CHANGED, TABLE_REFUSED */
@@ -214,7 +217,7 @@ export class TableFollower {
     const changes: Record<SlotKind, SlotChange[]> = { rows: [], tiles: [] }
     let writing: Promise<void> = Promise.resolve()
     for (const slotWork of work) {
-      const read = await this.#readSlot(view, slotWork)
+      const read = await this.#reader.read(view, slotWork)
       // The files of one slot are written while the next slot is read; two slots at most are in memory.
       await writing
       writing = this.#writeSlot(lanes, read, changes)
@@ -223,66 +226,6 @@ export class TableFollower {
     }
     await writing
     for (const kind of ['rows', 'tiles'] as const) await this.#transact(lanes[kind], changes[kind])
-  }
-
-  /** Rows of the dirty days of one slot, as many days as the memory allows. */
-  async #readSlot(view: number, work: SlotWork): Promise<SlotRows> {
-    const { turns, state, committed, pipeline } = this.#context
-    const lanes = this.#lanes[view]
-    invariant(lanes, `view ${view} has tables`)
-    const read: SlotRows = { slot: work.slot, position: -1, rows: new Map(), tiles: new Map() }
-    for (const kind of ['rows', 'tiles'] as const) {
-      for (const day of work[kind]) read[kind].set(day, this.#buffer(lanes[kind]))
-    }
-    const pageSize = Math.max(16, Math.floor(ROWS_PER_TURN / Math.max(1, work.rows.length + work.tiles.length)))
-    let after: string | undefined
-    do {
-      const page = await turns.read(async () => {
-        if (read.position < 0) read.position = committed.nextOffset
-        const entities = await state.scan(view, work.slot, after, pageSize)
-        for (const entity of entities) this.#appendRows(view, entity, read)
-        return { last: entities.at(-1)?.entity, full: entities.length === pageSize }
-      })
-      after = page.full ? page.last : undefined
-      this.#keepWithin(pipeline.memory.tableRowsMax, lanes, read)
-    } while (after !== undefined)
-    return read
-  }
-
-  #appendRows(view: number, entity: EntityTiles, read: SlotRows): void {
-    const { calendar, committed, run, views } = this.#context
-    const plan = views[view]
-    const windows = this.#windows[view]
-    invariant(plan && windows, `view ${view} is planned`)
-    windows.load(entity)
-    const context = {
-      calendar,
-      run,
-      completeFrom: committed.completeFrom,
-      closedAt: (day: DayIndex) => this.#closedAt.get(day),
-    }
-    for (const [day, rows] of read.rows) {
-      appendFeatureRow(rows, entity.entity, day, { view: plan, windows, context })
-    }
-    for (const tile of entity.tiles) {
-      const rows = read.tiles.get(tile.day)
-      if (rows) this.#tileRows[view]?.append(rows, entity.entity, tile, context)
-    }
-  }
-
-  /** Gives up the newest half of the days where the rows outgrow the budget; they stay dirty for the next pass. */
-  #keepWithin(rowsMax: number, lanes: Readonly<Record<SlotKind, TableLane>>, read: SlotRows): void {
-    for (const kind of ['rows', 'tiles'] as const) {
-      const days = [...read[kind].keys()].sort((a, b) => a - b)
-      let rows = 0
-      for (const buffer of read[kind].values()) rows += buffer.rows
-      if (rows <= rowsMax || days.length < 2) continue
-      for (const day of days.slice(Math.ceil(days.length / 2))) {
-        const buffer = read[kind].get(day)
-        if (buffer) this.#release(lanes[kind], buffer)
-        read[kind].delete(day)
-      }
-    }
   }
 
   async #writeSlot(
@@ -300,7 +243,7 @@ export class TableFollower {
             lane.table.write(key, read.position, rows),
           )
           this.#rowsWritten += rows.rows
-          this.#release(lane, rows)
+          this.#reader.release(lane.view, kind, rows)
           changes[kind].push({ ...key, position: read.position, file })
         }),
       )
@@ -338,23 +281,4 @@ export class TableFollower {
       },
     })
   }
-
-  #buffer(lane: TableLane): GrowingRows {
-    return this.#pools.get(lane)?.pop() ?? createRowBuffer(lane.table.spec.columns)
-  }
-
-  #release(lane: TableLane, rows: GrowingRows): void {
-    rows.reset()
-    const pool = this.#pools.get(lane)
-    if (pool === undefined) this.#pools.set(lane, [rows])
-    else if (pool.length < CLOSED_DAYS_WAITING_MAX) pool.push(rows)
-  }
-}
-
-interface SlotRows {
-  readonly slot: number
-  /** X; negative until the first turn. */
-  position: number
-  readonly rows: Map<DayIndex, GrowingRows>
-  readonly tiles: Map<DayIndex, GrowingRows>
 }

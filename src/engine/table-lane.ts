@@ -14,7 +14,12 @@ export class TableLane {
   readonly #awaited = new Map<DayIndex, Set<number>>()
   #complete: DayIndex | undefined
 
-  constructor(lane: { view: number; kind: SlotKind; table: FeatureTable; complete: DayIndex | undefined }) {
+  constructor(lane: {
+    view: number
+    kind: SlotKind
+    table: FeatureTable
+    complete: DayIndex | undefined
+  }) {
     this.view = lane.view
     this.kind = lane.kind
     this.table = lane.table
@@ -38,7 +43,10 @@ export class TableLane {
   }
 
   /** The last complete day if these slots were in, given the last closed day. */
-  completeWith(written: readonly { day: DayIndex; slot: number }[], closedDay: DayIndex): DayIndex | undefined {
+  completeWith(
+    written: readonly { day: DayIndex; slot: number }[],
+    closedDay: DayIndex,
+  ): DayIndex | undefined {
     const left = new Map([...this.#awaited].map(([day, slots]) => [day, slots.size]))
     for (const { day, slot } of written) {
       if (this.#awaited.get(day)?.has(slot) === true) left.set(day, (left.get(day) ?? 1) - 1)

@@ -5,7 +5,10 @@ import { OFFSET_CELL } from '../core/tile-slab.ts'
 import type { PartitionContext } from './partition-context.ts'
 import type { TileWrite } from './ports.ts'
 
-export function encodeTiles(folds: readonly ViewFold[], { codecs, slots }: PartitionContext): TileWrite[] {
+export function encodeTiles(
+  folds: readonly ViewFold[],
+  { codecs, slots }: PartitionContext,
+): TileWrite[] {
   const writes: TileWrite[] = []
   for (const [view, { cache }] of folds.entries()) {
     const codec = codecs[view]

@@ -8,8 +8,8 @@ import type { Clock } from './ports.ts'
 import { Wakeup } from './wakeup.ts'
 
 interface QueuedRead {
-  run(): Promise<void>
-  refuse(reason: Error): void
+  readonly run: () => Promise<void>
+  readonly refuse: (reason: Error) => void
 }
 
 export class ReadTurns {

@@ -22,7 +22,6 @@ const DAY_BIAS = 2 ** 27
 
 const HISTORY_ENTITY = 6
 const LOOSE_ENTITY = 10
-const ID_START = 5
 
 /** What a tile belongs to; also a place in the order of records. */
 export interface RecordPlace {
@@ -101,10 +100,6 @@ export function idKey(day: DayIndex, id: string): string {
 
 export function idRange(day: DayIndex): KeyRange {
   return { gte: idKey(day, ''), lt: idKey(day + 1, '') }
-}
-
-export function idOf(key: string): string {
-  return key.slice(ID_START)
 }
 
 export function milestoneKey(day: DayIndex, generation: number): string {

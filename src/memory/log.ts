@@ -21,7 +21,11 @@ export class MemoryLog implements RecordSource {
   readonly #partitions: readonly (readonly MemoryRecord[])[]
   readonly #options: MemoryLogOptions
 
-  constructor(topic: string, partitions: readonly (readonly MemoryRecord[])[], options: MemoryLogOptions = {}) {
+  constructor(
+    topic: string,
+    partitions: readonly (readonly MemoryRecord[])[],
+    options: MemoryLogOptions = {},
+  ) {
     this.topic = topic
     this.#partitions = partitions
     this.#options = options
@@ -32,7 +36,9 @@ export class MemoryLog implements RecordSource {
   }
 
   open(partition: number, offset: number): Promise<PartitionReader> {
-    return Promise.resolve(new MemoryReader(this.#partitions[partition] ?? [], offset, this.#options))
+    return Promise.resolve(
+      new MemoryReader(this.#partitions[partition] ?? [], offset, this.#options),
+    )
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -51,7 +51,9 @@ export class MemoryTables implements TableStore {
   }
 
   generations(): Promise<readonly { readonly generation: number; readonly record: string }[]> {
-    return Promise.resolve([...this.#generations].map(([generation, record]) => ({ generation, record })))
+    return Promise.resolve(
+      [...this.#generations].map(([generation, record]) => ({ generation, record })),
+    )
   }
 
   /** What a reader of the newest version sees, with the day of each row. */
@@ -114,6 +116,8 @@ function slotKey({ day, partition, slot }: SlotKey): string {
 
 function copyRows(spec: TableSpec, buffer: RowBuffer): MemoryRow[] {
   return Array.from({ length: buffer.rows }, (_, row) => {
-    return new Map(spec.columns.map(({ name }, column) => [name, buffer.columns[column]?.at(row) ?? null]))
+    return new Map(
+      spec.columns.map(({ name }, column) => [name, buffer.columns[column]?.at(row) ?? null]),
+    )
   })
 }

@@ -139,7 +139,7 @@ export class FileReader implements PartitionReader {
       base: this.#base,
     }
     const { next, needed, damage } = this.#file.framing.split(piece, bytesMax, this.#columns)
-    this.#cursor = Math.max(next, this.#filled)
+    this.#cursor = next
     this.#needed = needed
     if (this.#columns.count > 0) return takeBatch(this.#columns, this.#block, this.#offset)
     // Records before the damage were given out first: they are good, and the position told is the exact one.

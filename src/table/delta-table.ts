@@ -165,7 +165,7 @@ class DeltaFeatureTable implements FeatureTable {
     const paths = dropped.flatMap(({ file }) => file?.path ?? [])
     if (paths.length === 0) return
     const orphans = await this.#table.log.latest((snapshot) =>
-      paths.filter((path) => !snapshot?.isActive(path) && !snapshot?.removal(path)),
+      paths.filter((path) => !snapshot?.isActive(path)),
     )
     const { storage, log } = this.#table.options
     for (const path of orphans) {

@@ -2,135 +2,28 @@
  * What every `PartitionState` promises (spec 3 and 4). Run for each adapter; a store is made, opened, disposed and opened
  * again, as a process would.
  */
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type {
-  EntityTiles,
-  MaintenanceBounds,
-  Milestone,
-  PartitionState,
-  StateCommit,
-  StateHead,
-  TileWrite,
-} from '../../src/engine/ports.ts'
-import { StateModel } from './state-model.ts'
-
-export interface StateUnderTest {
-  /** Opens the one store of this object; not while it is open. */
-  open(): Promise<PartitionState>
-}
-
-export function stateHead(nextOffset: number): StateHead {
-  return {
-    format: 1,
-    pipeline: 'shop',
-    partition: 3,
-    partitions: 4,
-    logIdentity: 'log-1',
-    generation: 1,
-    origin: 0,
-    nextOffset,
-    time: {
-      maxEventTime: 1_000,
-      maxEventOffset: 7,
-      ticked: undefined,
-      closedDay: 19_000,
-      tickCloses: [[19_001, 5]],
-      completeFrom: 18_990,
-    },
-    views: [{ name: 'activity', version: 1, hash: 'abc', layouts: [['count *']] }],
-    rejects: { judged: 1, rejected: 0 },
-    counts: { accepted: 1 },
-    online: undefined,
-    table: { complete: [undefined] },
-  }
-}
-
-export function stateCommit(nextOffset: number, parts: Partial<StateCommit> = {}): StateCommit {
-  return {
-    head: stateHead(nextOffset),
-    tiles: [],
-    ids: [],
-    milestones: [],
-    dirty: new Map(),
-    cleared: [],
-    ...parts,
-  }
-}
-
-export function tile(entity: string, day: number, offset: number, text = `${offset}`): TileWrite {
-  return { view: 0, slot: 0, entity, day, offset, bytes: new TextEncoder().encode(text) }
-}
-
-/** Tiles as text, so that a failure reads well. */
-export function shown(found: EntityTiles | undefined): unknown {
-  if (found === undefined) return undefined
-  const tiles = found.tiles.map(({ day, bytes }) => [day, textOf(bytes)])
-  return { entity: found.entity, offset: found.offset, tiles }
-}
-
-function textOf(bytes: Uint8Array | undefined): string | undefined {
-  return bytes === undefined ? undefined : new TextDecoder().decode(bytes)
-}
-
-const NEVER: MaintenanceBounds = {
-  settleBefore: -1_000,
-  evictBefore: [-1_000, -1_000],
-  forgetIdsBefore: -1_000,
-  limit: 3,
-}
-
-export async function maintainAll(
-  state: PartitionState,
-  bounds: Partial<MaintenanceBounds>,
-): Promise<void> {
-  for (let rounds = 0; await state.maintain({ ...NEVER, ...bounds }); rounds += 1) {
-    expect(rounds).toBeLessThan(10_000)
-  }
-}
-
-/** Prefixes of each other, control characters, the ends of the UTF-8 ranges, and what UTF-16 sorts another way. */
-export const ADVERSARIAL_ENTITIES = [
-  '',
-  '\0',
-  '\0\0',
-  ' ',
-  'a',
-  'a\0',
-  'a\0b',
-  'a|b',
-  'ab',
-  'abc',
-  'user:1',
-  'user:10',
-  'user:2',
-  '\x7f',
-  '\x80',
-  'ÿ',
-  'ÿÿ',
-  '߿',
-  'ࠀ',
-  '\ud7ff',
-  '\ue000',
-  '\uff5e',
-  '\uffff',
-  '\uffff\uffff',
-  '😀',
-  '😀a',
-  '\u{10ffff}',
-  '\u{10ffff}x',
-]
-
-export function byUtf8(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b))
-}
+import type { Milestone, PartitionState } from '../../src/engine/ports.ts'
+import {
+  ADVERSARIAL_ENTITIES,
+  NEVER,
+  type StateUnderTest,
+  byUtf8,
+  maintainAll,
+  shown,
+  stateCommit,
+  stateHead,
+  textOf,
+  tile,
+} from './state-fixtures.ts'
+import { testAgainstModel } from './state-random.ts'
 
 export function describePartitionState(name: string, create: () => Promise<StateUnderTest>): void {
   describe(`${name} as a PartitionState`, () => {
     testCommits(create)
     testDays(create)
     testScan(create)
-    testModel(create)
+    testAgainstModel(create)
   })
 }
 
@@ -373,69 +266,8 @@ async function scanAll(state: PartitionState, limit: number): Promise<string[]> 
   const entities: string[] = []
   for (;;) {
     const page = await state.scan(0, 0, entities.at(-1), limit)
+    expect(page.length).toBeLessThanOrEqual(limit)
     entities.push(...page.map(({ entity }) => entity))
     if (page.length < limit) return entities
   }
 }
-
-function testModel(create: Create): void {
-  test('random commits, house-keeping and restarts read as a plain map of tiles does', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
-        const store = await create()
-        const model = new StateModel()
-        let state = await store.open()
-        try {
-          for (const [index, next] of steps.entries()) {
-            if (next.kind === 'reopen') {
-              await state[Symbol.asyncDispose]()
-              state = await store.open()
-            } else if (next.kind === 'maintain') {
-              model.advance(next.days)
-              for (let i = 0; i < next.calls; i += 1) await state.maintain(model.bounds(next.limit))
-            } else {
-              const offset = index * 100
-              const writes = next.tiles.map((write, i) =>
-                model.place({ ...write, offset: offset + i }),
-              )
-              model.write(writes)
-              await state.commit(stateCommit(offset + 100, { tiles: writes }))
-            }
-            await model.check(state)
-          }
-        } finally {
-          await state[Symbol.asyncDispose]()
-        }
-      }),
-      { numRuns: 25, verbose: fc.VerbosityLevel.Verbose },
-    )
-  }, 60_000)
-}
-
-const write = fc.record({
-  view: fc.integer({ min: 0, max: 1 }),
-  slot: fc.constantFrom(0, 1, 65_535),
-  entity: fc.constantFrom(...ADVERSARIAL_ENTITIES),
-  /** Days before the newest. */
-  age: fc.integer({ min: 0, max: 9 }),
-})
-
-const step = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      kind: fc.constant('commit' as const),
-      tiles: fc.array(write, { maxLength: 30 }),
-    }),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      kind: fc.constant('maintain' as const),
-      days: fc.integer({ min: 0, max: 2 }),
-      calls: fc.integer({ min: 1, max: 6 }),
-      limit: fc.constantFrom(1, 2, 5, 1_000),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('reopen' as const) }) },
-)

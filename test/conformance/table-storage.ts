@@ -10,7 +10,9 @@ export interface StorageFixture extends AsyncDisposable {
   readonly clients: readonly [TableStorage, TableStorage]
 }
 
-const text = (content: string): Uint8Array => Buffer.from(content)
+function text(content: string): Uint8Array {
+  return Buffer.from(content)
+}
 
 export function describeTableStorage(name: string, create: () => Promise<StorageFixture>): void {
   describe(`table storage: ${name}`, () => {

@@ -93,10 +93,11 @@ function plainBuffer(rows: readonly (readonly CellOf[])[]): RowBuffer {
   return { columns, rows: rows.length }
 }
 
-const bytesOf = async (path: string): Promise<string> =>
-  createHash('sha256')
+async function bytesOf(path: string): Promise<string> {
+  return createHash('sha256')
     .update(await readFile(path))
     .digest('hex')
+}
 
 test('T28 every type comes back exact at its ends, nulls as nulls', async () => {
   const rows = extremeRows(40)

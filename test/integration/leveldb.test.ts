@@ -8,7 +8,7 @@ import { afterAll, expect, test } from 'vitest'
 import { TidemarkError } from '../../src/errors.ts'
 import { openStateCopy } from '../../src/leveldb/readers.ts'
 import { LevelPartitionState } from '../../src/leveldb/state.ts'
-import { stateCommit, tile } from '../conformance/state.ts'
+import { stateCommit, tile } from '../conformance/state-fixtures.ts'
 import { BATCH, boundsAt, expectHistory, tilesAt } from './state-history.ts'
 
 const root = mkdtempSync(path.join(tmpdir(), 'tidemark-leveldb-'))

@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs'
 import { LevelPartitionState } from '../../src/leveldb/state.ts'
-import { stateCommit } from '../conformance/state.ts'
+import { stateCommit } from '../conformance/state-fixtures.ts'
 import { BATCH, boundsAt, tilesAt } from './state-history.ts'
 
 const directory = process.argv[2]

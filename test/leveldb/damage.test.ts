@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LevelOnlineStore } from '../../src/leveldb/online-store.ts'
 import { LevelPartitionState } from '../../src/leveldb/state.ts'
 import { onlineValue } from '../conformance/online-store.ts'
-import { stateCommit, tile } from '../conformance/state.ts'
+import { stateCommit, tile } from '../conformance/state-fixtures.ts'
 
 const root = mkdtempSync(path.join(tmpdir(), 'tidemark-damage-'))
 let copies = 0

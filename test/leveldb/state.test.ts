@@ -5,13 +5,8 @@ import path from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { LevelPartitionState } from '../../src/leveldb/state.ts'
 import { MemoryDisk, MemoryPartitionState } from '../../src/memory/state.ts'
-import {
-  describePartitionState,
-  maintainAll,
-  shown,
-  stateCommit,
-  tile,
-} from '../conformance/state.ts'
+import { maintainAll, shown, stateCommit, tile } from '../conformance/state-fixtures.ts'
+import { describePartitionState } from '../conformance/state.ts'
 
 const root = mkdtempSync(path.join(tmpdir(), 'tidemark-state-'))
 let stores = 0

@@ -131,7 +131,8 @@ export class TableFixture implements AsyncDisposable {
   async lines(name = 'user_activity_v1', version?: number): Promise<string[]> {
     const rows = await this.read(name, version)
     return rows
-      .map((row) => `${String(row['ds'])} ${String(row['user_id'])} ${String(row['clicks_1d'])}`)
+      .map(({ ds, user_id, clicks_1d }) => [ds, user_id, clicks_1d] as string[])
+      .map((cells) => cells.join(' '))
       .sort()
   }
 

@@ -29,7 +29,7 @@ export interface Finished {
 export function startWriter(job: WriterJob, shell?: string): ChildProcess {
   const script = join(import.meta.dirname, 'table-writer.ts')
   const args = ['--import', 'tsx', script, JSON.stringify(job)]
-  const options = { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] } as const
+  const options = { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] as ['ignore', 'pipe', 'pipe'] }
   if (shell === undefined) return spawn(process.execPath, args, options)
   return spawn('bash', ['-c', `${shell}; exec "$@"`, 'bash', process.execPath, ...args], options)
 }

@@ -45,7 +45,7 @@ async function examine(call: Call<DoctorOptions>): Promise<Finding[]> {
     onProgress: (done: number, total: number): void =>
       progress.update(done, total, 'looking for the last records'),
   }
-  return examinePipeline({ pipeline, source, clock: call.clock, sample })
+  return await examinePipeline({ pipeline, source, clock: call.clock, sample })
 }
 
 const MARKS = { ok: 'ok', warning: 'WARN', problem: 'FAIL' } as const

@@ -32,7 +32,7 @@ export function previewCommand(): Command {
     ],
   })
     .option('-n, --records <count>', 'records to fold, over all partitions', wholeNumber, 1000)
-    .option('--values <count>', 'entities to show per view', wholeNumber, 10)
+    .option('--values <count>', 'entities to show per view', wholeNumber, 5)
     .action(
       action<PreviewOptions>(async (call) => {
         const { preview, topic } = await fold(call)
@@ -91,17 +91,17 @@ function printView(out: Output, { view, entities, values }: ViewPreview): void {
     `${view.title}: ${plural(entities, 'value')}${entities > values.length ? `, ${values.length} shown` : ''}`,
   )
   if (values.length > 0) {
+    // A column per entity: views have many more features than a line has room for.
+    const columns = values.map((value) => shownColumns(view, value))
     out.table(
+      ['', ...values.map(({ entity }) => Object.values(entityData(view, entity)).join(' '))],
       [
-        ...view.entityColumns.map(({ name }) => name),
-        'as of',
-        ...view.features.map(({ name }) => name),
+        ['as of', ...values.map(({ version }) => formatDay(version.day))],
+        ...view.features.map(({ name }, index) => [
+          name,
+          ...columns.map((shown) => shown[index]?.text ?? 'null'),
+        ]),
       ],
-      values.map((value) => [
-        ...Object.values(entityData(view, value.entity)),
-        formatDay(value.version.day),
-        ...shownColumns(view, value).map(({ text }) => text ?? '-'),
-      ]),
     )
   }
   out.line()

@@ -1,12 +1,13 @@
 /** `tidemark table`: what the tables hold, and their upkeep. Everything works beside a run. */
-import type { Command } from 'commander'
+import { Command } from 'commander'
 import { action, definePipelineCommand } from '../command.ts'
-import { compactTables, exportView, listTables, showTable, vacuumTables } from '../table-upkeep.ts'
-import type { ExportOptions, ShowOptions, VacuumOptions } from '../table-upkeep.ts'
-import { Command as Group } from 'commander'
+import { compactTables, exportView, vacuumTables } from '../table-upkeep.ts'
+import type { ExportOptions, VacuumOptions } from '../table-upkeep.ts'
+import { listTables, showTable } from '../view-tables.ts'
+import type { ShowOptions } from '../view-tables.ts'
 
 export function tableCommand(): Command {
-  const group = new Group('table')
+  const group = new Command('table')
     .summary('list, show, compact, vacuum and export the tables')
     .description(
       'What the Delta tables of the pipeline hold, and their upkeep. All of it works beside a run.',

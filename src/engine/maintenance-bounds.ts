@@ -1,0 +1,35 @@
+/**
+ * What house-keeping may touch: a tile is dropped only when nothing that is still owed can read it. Dropping it shows
+ * nowhere: no record can reach its day any more, no slot whose rows it is in waits for the table, and the online store
+ * has acknowledged a day on which it no longer counts.
+ */
+import type { PartitionTime } from '../core/partition-time.ts'
+import type { OnlineFollower } from './online-follower.ts'
+import type { PartitionContext } from './partition-context.ts'
+import type { MaintenanceBounds } from './ports.ts'
+import type { TableFollower } from './table-follower.ts'
+
+/** Entities or ids per piece: a few tens of milliseconds. */
+const PIECE_LIMIT = 2_000
+
+export function maintenanceBounds(parts: {
+  readonly context: PartitionContext
+  readonly batchFold: { readonly time: PartitionTime }
+  readonly online: OnlineFollower | undefined
+  readonly table: TableFollower | undefined
+}): MaintenanceBounds {
+  const { context, online, table } = parts
+  const { time } = parts.batchFold
+  const oldestDirty = table?.oldestDirtyDay ?? Infinity
+  const asOf = online?.asOf ?? Infinity
+  // A tile of day d counts until the rows of d + longest window.
+  const lastReadable = Math.min(time.finalDay + 1, oldestDirty, asOf)
+  const evictBefore = context.views.map(({ longestWindow }) => lastReadable - longestWindow)
+  const horizonMs = time.watermark - context.pipeline.event.duplicatesWithinMs
+  return {
+    settleBefore: time.logClosedDay + 1,
+    evictBefore,
+    forgetIdsBefore: time.closedBy(horizonMs) + 1,
+    limit: PIECE_LIMIT,
+  }
+}
