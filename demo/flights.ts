@@ -25,15 +25,19 @@ export const PARTITIONS = 2
 export interface FlightFile {
   /** The Parquet file. */
   readonly dataset: string
-  /** Every n-th flight: fewer of them, over the same half year. */
-  readonly every: number
+  /** About so many flights: those of some airports, whole. */
+  readonly limit: number
 }
 
 /** Table `flights`: a row per record of the log. `row` is the place in the dataset, which orders equal arrivals. */
-export async function loadFlights(database: DuckDb, { dataset, every }: FlightFile): Promise<void> {
+export async function loadFlights(database: DuckDb, { dataset, limit }: FlightFile): Promise<void> {
   const file = `read_parquet(${quoteReadPath(dataset)}, file_row_number = true)`
-  const origins = await database.rows(`SELECT DISTINCT origin FROM ${file} ORDER BY origin`)
-  const places = origins.map(({ origin }) => {
+  const airports = await database.rows(`
+    SELECT origin FROM (
+      SELECT origin, coalesce(sum(count(*)) OVER (ORDER BY md5(origin) ROWS UNBOUNDED PRECEDING EXCLUDE CURRENT ROW), 0) AS before
+      FROM ${file} GROUP BY origin
+    ) WHERE before < ${limit}`)
+  const places = airports.map(({ origin }) => {
     const airport = String(origin)
     return `(${quoteText(airport)}, ${partitionOf(airport)})`
   })
@@ -45,8 +49,7 @@ export async function loadFlights(database: DuckDb, { dataset, every }: FlightFi
     SELECT file_row_number AS row, partition, origin, destination, delay, distance AS miles,
       epoch_ms(date) AS departed,
       epoch_ms(date) + 60000 * greatest(delay, 0) AS arrived
-    FROM ${file} JOIN airports USING (origin)
-    WHERE file_row_number % ${every} = 0`)
+    FROM ${file} JOIN airports USING (origin)`)
 }
 
 /** By a hash of the key, as a producer would; another one than the hash slots inside a partition have. */

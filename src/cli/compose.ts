@@ -8,8 +8,7 @@ import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
 import type { OfflineDefinition, OnlineDefinition, Pipeline } from '../core/definition.ts'
-import { DuckDb } from '../duckdb/database.ts'
-import { ParquetWriter } from '../duckdb/parquet-writer.ts'
+import type { DuckDb } from '../duckdb/database.ts'
 import type { RunParts } from '../engine/parts.ts'
 import type { Clock, Log, OnlineStore, RecordSource } from '../engine/ports.ts'
 import { TidemarkError } from '../errors.ts'
@@ -19,6 +18,7 @@ import { LevelPartitionState } from '../leveldb/state.ts'
 import { FileRejectSink } from '../rejects/file-reject-sink.ts'
 import { createFileLog } from '../source/file-log.ts'
 import { DeltaTableStore } from '../table/delta-table.ts'
+import { GenerationRecords } from '../table/generation-records.ts'
 import { LocalTableStorage } from '../table/local-storage.ts'
 
 export interface Surroundings {
@@ -60,13 +60,15 @@ export async function openRunParts(
   checkAvailable(pipeline)
   const source = opened.add(openSource(pipeline))
   const decoder = createDecoder(pipeline)
+  const tables = offline && (await openTables(pipeline, offline, opened, { clock, log }))
   return {
     pipeline,
     source,
     decoder,
     openState: (partition) => openState(pipeline, partition),
     online: online && opened.add(await openOnline(online, clock)),
-    tables: offline && (await openTables(pipeline, offline, opened, { clock, log })).store,
+    tables: tables?.store,
+    generations: new GenerationRecords(tables?.storage ?? new LocalTableStorage(pipeline.state)),
     rejects: opened.add(new FileRejectSink(pipeline.rejects.directory, source.topic)),
     clock,
     log,
@@ -142,6 +144,9 @@ export async function openTables(
   opened: OpenedParts,
   { clock, log }: Surroundings,
 ): Promise<OpenTables> {
+  // Loaded when it is needed: it is half of the time in which a command starts.
+  const { DuckDb } = await import('../duckdb/database.ts')
+  const { ParquetWriter } = await import('../duckdb/parquet-writer.ts')
   const database = opened.add(
     await DuckDb.open({
       memoryMb: DUCKDB_MEMORY_MB,

@@ -60,7 +60,9 @@ class Tally {
     this.#topic = topic
     const views = planViews(pipeline)
     this.#keyFields = views[0]?.keyFields ?? []
-    this.#usedFields = [...new Set(views.flatMap(({ fieldsUsed }) => fieldsUsed))]
+    this.#usedFields = [
+      ...new Set(views.flatMap(({ fieldsUsed }) => fieldsUsed.map(({ field }) => field))),
+    ]
   }
 
   get sample(): ExaminedSample {

@@ -43,7 +43,8 @@ export function tableText(head: readonly string[], rows: readonly (readonly stri
     chars: { ...NO_FRAME, middle: '  ' },
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   })
-  for (const row of rows) table.push([...row])
+  // A row that is too short would bring back a frame.
+  for (const row of rows) table.push(head.map((_, column) => row[column] ?? ''))
   return table
     .toString()
     .split('\n')

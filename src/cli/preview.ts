@@ -10,6 +10,7 @@ import type { RunSummary } from '../engine/parts.ts'
 import type { Clock, Log, OnlineValue, RecordSource, Reject, RejectSink } from '../engine/ports.ts'
 import { runPipeline } from '../engine/run-pipeline.ts'
 import { createDecoder } from '../format/decoder.ts'
+import { MemoryGenerations } from '../memory/generations.ts'
 import { MemoryOnlineStore } from '../memory/online-store.ts'
 import { MemoryPartitionState } from '../memory/state.ts'
 import { sampledSource } from './sample.ts'
@@ -53,6 +54,7 @@ export async function previewPipeline(
       openState: () => MemoryPartitionState.open(),
       online,
       tables: undefined,
+      generations: new MemoryGenerations(),
       rejects: keepIn(rejects),
       clock,
       log,

@@ -88,6 +88,8 @@ export interface ProgressSums {
   /** Undefined before the first event of some partition. */
   readonly watermark: number | undefined
   readonly phases: ReadonlySet<PartitionProgress['phase']>
+  /** Slots that the tables still lack. */
+  readonly dirtySlots: number
 }
 
 export function sumProgress({ partitions }: RunProgress): ProgressSums {
@@ -97,6 +99,7 @@ export function sumProgress({ partitions }: RunProgress): ProgressSums {
     total: partitions.reduce((sum, each) => sum + each.endOffset - each.startOffset, 0),
     records: partitions.reduce((sum, each) => sum + each.records, 0),
     watermark: known.length === 0 ? undefined : Math.min(...known),
+    dirtySlots: partitions.reduce((sum, each) => sum + each.dirtySlots, 0),
     phases: new Set(partitions.map(({ phase }) => phase)),
   }
 }

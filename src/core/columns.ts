@@ -57,11 +57,12 @@ export function createRowBuffer(specs: readonly ColumnSpec[]): GrowingRows {
   }
 }
 
-const ROWS_AT_FIRST = 1024
+/** A buffer has no memory before its first row, since many slots of a day are empty, and keeps what it has grown to. */
+const ROWS_AT_FIRST = 32
 
 function createVector(spec: ColumnSpec): GrowingVector & { reset(): void } {
-  const cells = createCells(spec, ROWS_AT_FIRST)
-  let nulls = new Uint8Array(ROWS_AT_FIRST)
+  const cells = createCells(spec, 0)
+  let nulls = new Uint8Array(0)
   let length = 0
   let nullCount = 0
 
@@ -81,8 +82,9 @@ function createVector(spec: ColumnSpec): GrowingVector & { reset(): void } {
     },
     append(value) {
       if (length === nulls.length) {
-        cells.grow(length * 2)
-        nulls = growBytes(nulls, length * 2)
+        const rows = Math.max(ROWS_AT_FIRST, length * 2)
+        cells.grow(rows)
+        nulls = growBytes(nulls, rows)
       }
       if (value === null) {
         nullCount++

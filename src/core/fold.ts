@@ -61,12 +61,17 @@ export interface Unused {
 const FILTERED: Unused = { outcome: 'filtered', field: -1 }
 
 /** Why a record is not in a view; undefined where it is. */
-export function whyUnused(view: ViewPlan, { columns }: EventBatch, i: number): Unused | undefined {
+export function whyUnused(
+  view: ViewPlan,
+  { columns }: EventBatch,
+  i: number,
+  day: DayIndex,
+): Unused | undefined {
   for (const field of view.keyFields) {
     if (columns[field]?.[i] === null) return { outcome: 'missing_key', field }
   }
-  for (const field of view.fieldsUsed) {
-    if (columns[field]?.[i] === undefined) return { outcome: 'bad_field', field }
+  for (const { field, since } of view.fieldsUsed) {
+    if (columns[field]?.[i] === undefined && day >= since) return { outcome: 'bad_field', field }
   }
   for (const field of view.entityFields) {
     if (columns[field]?.[i] === null) return { outcome: 'not_entity', field }
@@ -100,9 +105,9 @@ export class ViewFold {
     let count = 0
     for (let i = 0; i < records; i += 1) {
       if (judged.verdicts[i] !== Verdict.ACCEPTED) continue
-      const entity = this.#entityOf(events, i, notes)
-      if (entity === undefined) continue
       const day = judged.buckets[i] as DayIndex
+      const entity = this.#entityOf(events, i, day, notes)
+      if (entity === undefined) continue
       let slot = this.cache.find(day, entity)
       if (slot === undefined) {
         slot = this.cache.add(day, entity)
@@ -119,7 +124,7 @@ export class ViewFold {
     return { view: this.view, cache: this.cache, indexes, tiles, count, missing }
   }
 
-  apply(routed: RoutedBatch, events: EventBatch): void {
+  apply(routed: RoutedBatch, events: EventBatch, { buckets }: JudgedBatch): void {
     const { records, eventTimes, columns } = events
     const { layout, adders } = this.view
     const { slab } = this.cache
@@ -133,7 +138,8 @@ export class ViewFold {
       layout.touch(slab, slot, record)
       for (let a = 0; a < adders.length; a += 1) {
         const adder = adders[a] as (typeof adders)[number]
-        if (adder.where !== undefined && !adder.where(columns, i)) continue
+        if ((buckets[i] as DayIndex) < adder.since) continue
+        if (adder.where !== undefined && adder.where(columns, i) !== true) continue
         const value = adder.field < 0 ? 1 : (columns[adder.field]?.[i] ?? null)
         if (value === null) continue
         const aggregate = (layout.placed[a] as (typeof layout.placed)[number]).aggregate
@@ -143,9 +149,9 @@ export class ViewFold {
   }
 
   /** The entity of a record, or undefined (noted) where the record is not this view's. */
-  #entityOf(events: EventBatch, i: number, notes: FoldNotes): string | undefined {
+  #entityOf(events: EventBatch, i: number, day: DayIndex, notes: FoldNotes): string | undefined {
     const { view } = this
-    const unused = whyUnused(view, events, i)
+    const unused = whyUnused(view, events, i, day)
     if (unused === undefined) return entityOf(view, events, i)
     const { outcome, field } = unused
     if (outcome === 'missing_key' || outcome === 'bad_field')

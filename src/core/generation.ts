@@ -2,8 +2,11 @@
  * The record of a generation: everything beside the log that the content of the sinks is a function of (spec 1). Written
  * once, beside the tables, and never changed; any change of it is the next generation.
  */
+import { canonicalCondition, fieldKey } from './aggregate-key.ts'
 import type { DayIndex } from './day.ts'
 import type { Pipeline } from './definition.ts'
+import { formatExpression } from './expression.ts'
+import type { ViewPlan } from './view-plan.ts'
 
 /** Raised whenever the same log and record would give other content by another version of the engine. */
 export const SEMANTICS = 1
@@ -14,10 +17,11 @@ export interface GenerationRecord {
   readonly semantics: number
   readonly zoneData: string
   readonly policy: Policy
+  /** Hash slots of a (view, day, partition). */
   readonly slots: number
-  readonly partitions: number
-  /** In the order of their numbers in states; a new view comes last. */
+  /** In the order of their numbers in states. */
   readonly views: readonly RecordedView[]
+  /** Where reading began. */
   readonly segments: readonly { readonly partition: number; readonly origin: number }[]
   readonly amendments: readonly []
 }
@@ -39,16 +43,27 @@ export interface RecordedView {
   readonly name: string
   readonly version: number
   readonly hash: string
-  /** Column names with the first day for which each holds; absent: from the beginning. */
-  readonly since: Readonly<Record<string, DayIndex>>
+  /** Entity and filter, canonical: what cannot change within a version. */
+  readonly base: string
+  readonly longestWindow: number
+  /** Keys of the aggregates that tiles hold. */
+  readonly aggregates: readonly string[]
+  readonly columns: Readonly<Record<string, RecordedColumn>>
+}
+
+export interface RecordedColumn {
+  /** What it computes, canonical. */
+  readonly meaning: string
+  /** Added later: rows of earlier days have null. */
+  readonly since?: DayIndex
 }
 
 export function recordOf(
   pipeline: Pipeline,
+  views: readonly ViewPlan[],
   parts: {
     readonly generation: number
     readonly zoneData: string
-    readonly partitions: number
     readonly origins: readonly number[]
   },
 ): GenerationRecord {
@@ -59,8 +74,7 @@ export function recordOf(
     zoneData: pipeline.time.zone === 'UTC' ? 'none' : parts.zoneData,
     policy: policyOf(pipeline),
     slots: pipeline.sinks.offline?.slots ?? 1,
-    partitions: parts.partitions,
-    views: pipeline.views.map(({ name, version, hash }) => ({ name, version, hash, since: {} })),
+    views: views.map((view) => recordedView(pipeline, view)),
     segments: parts.origins.map((origin, partition) => ({ partition, origin })),
     amendments: [],
   }
@@ -80,6 +94,34 @@ function policyOf({ time, event, source }: Pipeline): Policy {
   }
 }
 
+function recordedView({ source: { fields } }: Pipeline, view: ViewPlan): RecordedView {
+  const { definition } = view
+  const { name, version, hash, where } = definition
+  const entity = definition.entity.map((field) => [field, fieldKey(field, fields)])
+  const columns: Record<string, RecordedColumn> = {}
+  for (const column of view.features) {
+    if (column.kind === 'derived') {
+      const { derived, window } = column
+      const text = formatExpression(derived.expression)
+      columns[column.name] = { meaning: JSON.stringify([text, window ?? null]) }
+    } else {
+      const key = view.layout.placed[column.aggregate]?.key ?? ''
+      const meaning = JSON.stringify([key, view.windows[column.window]])
+      const { since } = column.feature
+      columns[column.name] = { meaning, ...(since === undefined ? {} : { since }) }
+    }
+  }
+  return {
+    name,
+    version,
+    hash,
+    base: JSON.stringify([entity, where ? canonicalCondition(where, fields) : null]),
+    longestWindow: view.longestWindow,
+    aggregates: view.layout.placed.map(({ key }) => key),
+    columns,
+  }
+}
+
 /** Differences that one generation cannot span, in words; empty where the run may go on. Views are compared apart. */
 export function policyDifferences(stored: GenerationRecord, wanted: GenerationRecord): string[] {
   const differences: string[] = []
@@ -92,7 +134,7 @@ export function policyDifferences(stored: GenerationRecord, wanted: GenerationRe
   compare('semantics of the engine', stored.semantics, wanted.semantics)
   compare('time zone data', stored.zoneData, wanted.zoneData)
   compare('sinks.offline.slots', stored.slots, wanted.slots)
-  compare('partitions', stored.partitions, wanted.partitions)
+  compare('partitions', stored.segments.length, wanted.segments.length)
   for (const name of Object.keys(wanted.policy) as (keyof Policy)[]) {
     compare(POLICY_KEYS[name], stored.policy[name], wanted.policy[name])
   }

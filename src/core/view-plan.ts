@@ -7,7 +7,14 @@ import { aggregateKey } from './aggregate-key.ts'
 import type { ColumnSpec } from './columns.ts'
 import { compileCondition, fieldsOf } from './condition.ts'
 import type { Predicate } from './condition.ts'
-import type { FeatureDefinition, FieldDefinition, Pipeline, ViewDefinition } from './definition.ts'
+import type {
+  DerivedDefinition,
+  FeatureDefinition,
+  FieldDefinition,
+  Pipeline,
+  ViewDefinition,
+} from './definition.ts'
+import type { DayIndex } from './day.ts'
 import { createAggregate } from './create-aggregate.ts'
 import { compileEntity } from './entity.ts'
 import type { EntityCodec } from './entity.ts'
@@ -25,8 +32,8 @@ export interface ViewPlan {
   readonly title: string
   readonly onlineName: string
   readonly tableName: string
+  readonly fieldsUsed: readonly UsedField[]
   /** Indexes into the batch's columns. */
-  readonly fieldsUsed: readonly number[]
   readonly keyFields: readonly number[]
   readonly entityFields: readonly number[]
   readonly entityColumns: readonly ColumnSpec[]
@@ -41,10 +48,19 @@ export interface ViewPlan {
   readonly features: readonly FeatureColumn[]
 }
 
+/** A field whose wrong type makes a record a `bad_field` of the view: from a day on, where only a later feature uses it. */
+export interface UsedField {
+  /** Index into the batch's columns. */
+  readonly field: number
+  readonly since: DayIndex
+}
+
 /** One aggregate of a tile: which field of a record goes in, and when. */
 export interface Adder {
   /** Index into the batch's columns; -1 for `count: "*"`. */
   readonly field: number
+  /** Records of earlier days are left out: the aggregate was added later. -Infinity: from the beginning. */
+  readonly since: DayIndex
   readonly where: Predicate | undefined
 }
 
@@ -53,6 +69,8 @@ export type FeatureColumn = AggregateColumn | DerivedColumn
 interface AggregateColumn extends ColumnSpec {
   readonly kind: 'aggregate'
   readonly feature: FeatureDefinition
+  /** First day for which the column holds; earlier rows have null. -Infinity: from the beginning. */
+  readonly since: DayIndex
   /** Index of the aggregate in the layout, and of the window in `windows`. */
   readonly aggregate: number
   readonly window: number
@@ -60,14 +78,29 @@ interface AggregateColumn extends ColumnSpec {
 
 interface DerivedColumn extends ColumnSpec {
   readonly kind: 'derived'
+  readonly derived: DerivedDefinition
+  /** Days that bare names take. */
+  readonly window: number | undefined
+  readonly since: DayIndex
   readonly evaluate: Evaluator
 }
 
-export function planViews(pipeline: Pipeline): ViewPlan[] {
-  return pipeline.views.map((view, index) => planView(pipeline, view, index))
+/** First days of columns that were added later, by view and column name; see `GenerationRecord`. */
+export type ColumnsSince = (view: ViewDefinition, column: string) => DayIndex | undefined
+
+/** Views in the order of their numbers in states. */
+export function planViews(
+  pipeline: Pipeline,
+  columnsSince: ColumnsSince = () => undefined,
+): ViewPlan[] {
+  return pipeline.views.map((view, index) => planView(pipeline, view, { index, columnsSince }))
 }
 
-function planView(pipeline: Pipeline, view: ViewDefinition, index: number): ViewPlan {
+function planView(
+  pipeline: Pipeline,
+  view: ViewDefinition,
+  { index, columnsSince }: { readonly index: number; readonly columnsSince: ColumnsSince },
+): ViewPlan {
   const { fields } = pipeline.source
   const indexOf = fieldIndex(fields)
   const { layout, adders, aggregateOf } = planAggregates(view, fields)
@@ -82,7 +115,7 @@ function planView(pipeline: Pipeline, view: ViewDefinition, index: number): View
     title: `${view.name}@${view.version}`,
     onlineName: `${view.name}:v${view.version}`,
     tableName: `${view.name}_v${view.version}`,
-    fieldsUsed: usedFields(view).map(indexOf),
+    fieldsUsed: [...usedFields(view)].map(([name, since]) => ({ field: indexOf(name), since })),
     keyFields: pipeline.source.key.map(indexOf),
     entityFields,
     entityColumns: view.entity.map((name, i) => ({
@@ -95,7 +128,7 @@ function planView(pipeline: Pipeline, view: ViewDefinition, index: number): View
     adders,
     windows,
     longestWindow: Math.max(...view.windows),
-    features: featureColumns(view, { layout, aggregateOf, windows }),
+    features: featureColumns(view, { layout, aggregateOf, windows, columnsSince }),
   }
 }
 
@@ -114,14 +147,18 @@ function typeOf(fields: readonly FieldDefinition[], index: number): FieldType {
   return field.type
 }
 
-function usedFields(view: ViewDefinition): string[] {
-  const used = new Set(view.entity)
-  for (const name of view.where ? fieldsOf(view.where) : []) used.add(name)
-  for (const feature of view.features) {
-    if (feature.field !== '*') used.add(feature.field)
-    for (const name of feature.where ? fieldsOf(feature.where) : []) used.add(name)
+function usedFields(view: ViewDefinition): Map<string, DayIndex> {
+  const used = new Map<string, DayIndex>()
+  const use = (names: readonly string[], since = -Infinity): void => {
+    for (const name of names) used.set(name, Math.min(since, used.get(name) ?? Infinity))
   }
-  return [...used]
+  use(view.entity)
+  if (view.where) use(fieldsOf(view.where))
+  for (const { field, where, since } of view.features) {
+    if (field !== '*') use([field], since)
+    if (where) use(fieldsOf(where), since)
+  }
+  return used
 }
 
 interface PlannedAggregates {
@@ -139,13 +176,18 @@ function planAggregates(
   const adders: Adder[] = []
   const aggregateOf = new Map<FeatureDefinition, number>()
   for (const feature of view.features) {
-    const key = aggregateKey(feature, fields)
+    const since = feature.since ?? -Infinity
+    const key = `${aggregateKey(feature, fields)}${feature.since === undefined ? '' : ` since ${since}`}`
     let at = aggregates.findIndex((aggregate) => aggregate.key === key)
     if (at < 0) {
       const field = feature.field === '*' ? -1 : indexOf(feature.field)
       const type = field < 0 ? undefined : typeOf(fields, field)
       at = aggregates.push({ key, aggregate: createAggregate(feature.aggregate, type) }) - 1
-      adders.push({ field, where: feature.where && compileCondition(feature.where, indexOf) })
+      adders.push({
+        field,
+        since,
+        where: feature.where && compileCondition(feature.where, indexOf),
+      })
     }
     aggregateOf.set(feature, at)
   }
@@ -156,20 +198,24 @@ function featureColumns(
   view: ViewDefinition,
   planned: Pick<PlannedAggregates, 'layout' | 'aggregateOf'> & {
     readonly windows: readonly number[]
+    readonly columnsSince: ColumnsSince
   },
 ): FeatureColumn[] {
   const columns: FeatureColumn[] = []
+  const sinceOf = (name: string): DayIndex => planned.columnsSince(view, name) ?? -Infinity
   for (const feature of view.features) {
     const aggregate = planned.aggregateOf.get(feature) ?? 0
     const type = planned.layout.placed[aggregate]?.aggregate.type ?? { kind: 'int64' }
     for (const days of feature.windows) {
       const window = planned.windows.indexOf(days)
       const text = feature.description === undefined ? {} : { description: feature.description }
+      const name = `${feature.name}_${days}d`
       columns.push({
         kind: 'aggregate',
-        name: `${feature.name}_${days}d`,
+        name,
         type,
         feature,
+        since: Math.max(feature.since ?? -Infinity, sinceOf(name)),
         aggregate,
         window,
         ...text,
@@ -185,7 +231,8 @@ function featureColumns(
         invariant(place !== undefined && place < base, `${derived.name} reads the column ${bare}`)
         return { index: place, type: columns[place]?.type ?? { kind: 'double' } }
       })
-      columns.push({ kind: 'derived', name, type: { kind: derived.type }, evaluate })
+      const type = { kind: derived.type }
+      columns.push({ kind: 'derived', name, type, derived, window, since: sinceOf(name), evaluate })
     }
   }
   return columns

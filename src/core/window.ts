@@ -11,7 +11,7 @@ import { EVENT_TIME_CELL, TIMESTAMP_CELL } from './tile-slab.ts'
 import type { TileSlab } from './tile-slab.ts'
 import type { TileCodec } from './tile-codec.ts'
 import type { Value } from './value.ts'
-import type { ViewPlan } from './view-plan.ts'
+import type { FeatureColumn, ViewPlan } from './view-plan.ts'
 
 interface StoredTiles {
   readonly tiles: readonly { readonly day: DayIndex; readonly bytes: Uint8Array }[]
@@ -58,18 +58,17 @@ export class WindowEvaluator {
       this.#merge(window, day - days + 1, day)
     })
     plan.features.forEach((column, index) => {
-      if (column.kind === 'derived') {
-        values[index] = column.evaluate(values)
-        return
-      }
-      const held = column.feature.since === undefined || day >= column.feature.since
-      const aggregate = layout.placed[column.aggregate]?.aggregate
-      values[index] =
-        held && aggregate !== undefined
-          ? aggregate.result(this.#windows, layout.place(column.window, column.aggregate))
-          : null
+      values[index] = day < column.since ? null : this.#valueOf(column)
     })
     return values
+  }
+
+  #valueOf(column: FeatureColumn): Value {
+    if (column.kind === 'derived') return column.evaluate(this.#values)
+    const { layout } = this.#plan
+    const aggregate = layout.placed[column.aggregate]?.aggregate
+    const place = layout.place(column.window, column.aggregate)
+    return aggregate?.result(this.#windows, place) ?? null
   }
 
   /** Newest event among the tiles of the longest window as of a day; undefined where it is empty. */

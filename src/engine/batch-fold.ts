@@ -81,7 +81,7 @@ export class BatchFold {
     for (const [id, day] of judged.seen) notes.ids.set(id, day)
     for (const [view, batch] of routed.entries()) {
       await this.#loadMissing(view, batch)
-      this.folds[view]?.apply(batch, events)
+      this.folds[view]?.apply(batch, events, judged)
     }
     notes.records += events.records.count
     notes.bytes += events.records.bytes.length

@@ -1,69 +1,113 @@
 /**
- * Which generation a run writes: the stored one when nothing that can change a value has changed, the first one in an empty
- * place, and otherwise a refusal that tells the ways on.
+ * Which generation a run writes: the stored one when nothing that can change a value has changed, the next one when only
+ * columns were added that need no replay, the first one in an empty place; otherwise a refusal that tells the ways on.
  */
-import { recordOf, policyDifferences } from '../core/generation.ts'
-import type { GenerationRecord } from '../core/generation.ts'
+import type { DayIndex } from '../core/day.ts'
+import { createCalendar } from '../core/day.ts'
 import type { Pipeline } from '../core/definition.ts'
+import { compareGenerations } from '../core/generation-change.ts'
+import type { StatesNow } from '../core/generation-change.ts'
+import { policyDifferences, recordOf } from '../core/generation.ts'
+import type { GenerationRecord } from '../core/generation.ts'
+import { planViews } from '../core/view-plan.ts'
+import type { ViewPlan } from '../core/view-plan.ts'
 import { TidemarkError } from '../errors.ts'
 import type { RunParts } from './parts.ts'
+import type { StateHead } from './ports.ts'
 
-/** @throws DEFINITION_CHANGED */
+interface OpenedGeneration {
+  readonly record: GenerationRecord
+  readonly views: readonly ViewPlan[]
+}
+
+/** @param heads of the states of all partitions. @throws DEFINITION_CHANGED */
 export async function openGeneration(
   parts: RunParts,
-  partitions: number,
-): Promise<GenerationRecord> {
-  const { pipeline, tables, zoneData } = parts
-  const origins = Array.from({ length: partitions }, () => 0)
-  const stored = (await tables?.generations())?.at(-1)
-  if (stored === undefined) {
-    const first = recordOf(pipeline, { generation: 1, zoneData, partitions, origins })
-    const kept = await tables?.putGeneration(1, `${JSON.stringify(first, undefined, 2)}\n`)
-    return kept === undefined ? first : checkGeneration(pipeline, parse(kept), first)
+  heads: readonly (StateHead | undefined)[],
+): Promise<OpenedGeneration> {
+  const { pipeline, generations, zoneData } = parts
+  const stored = parseRecord((await generations.list()).at(-1)?.record)
+  const origins = heads.map((head) => head?.origin ?? 0)
+  const wanted = recordOf(pipeline, planViews(pipeline), {
+    generation: stored?.generation ?? 1,
+    zoneData,
+    origins,
+  })
+  const record = stored === undefined ? wanted : nextRecord(pipeline, { stored, wanted }, heads)
+  if (record !== stored) {
+    const text = `${JSON.stringify(record, undefined, 2)}\n`
+    const kept = await generations.put(record.generation, text)
+    if (kept !== text)
+      throw changed(pipeline, record.generation, [
+        'another process has begun this generation just now',
+      ])
   }
-  const record = parse(stored.record)
-  return checkGeneration(
-    pipeline,
-    record,
-    recordOf(pipeline, { generation: record.generation, zoneData, partitions, origins }),
-  )
+  return { record, views: planRecorded(pipeline, record) }
 }
 
-function parse(text: string): GenerationRecord {
-  return JSON.parse(text) as GenerationRecord
+function parseRecord(text: string | undefined): GenerationRecord | undefined {
+  return text === undefined ? undefined : (JSON.parse(text) as GenerationRecord)
 }
 
-function checkGeneration(
+function nextRecord(
   pipeline: Pipeline,
-  stored: GenerationRecord,
-  wanted: GenerationRecord,
+  { stored, wanted }: { readonly stored: GenerationRecord; readonly wanted: GenerationRecord },
+  heads: readonly (StateHead | undefined)[],
 ): GenerationRecord {
-  const differences = [...policyDifferences(stored, wanted), ...viewDifferences(stored, wanted)]
-  if (differences.length === 0) return stored
-  throw new TidemarkError(
-    'DEFINITION_CHANGED',
-    `${pipeline.name}: the pipeline file no longer means what generation ${stored.generation} of the state and the tables was built with:\n` +
-      differences.map((difference) => `  ${difference}`).join('\n') +
-      '\nNothing was read or written. Either undo the change; or give a changed view the next version, which starts beside the old one; ' +
-      'or begin anew in empty places (state, sinks). tidemark validate --against OLD tells what each change asks for',
-    { details: { differences } },
-  )
+  const policy = policyDifferences(stored, wanted)
+  const change = compareGenerations(stored, wanted, statesNow(pipeline, heads))
+  const differences = [...policy, ...(change.kind === 'refused' ? change.differences : [])]
+  if (differences.length > 0) throw changed(pipeline, stored.generation, differences)
+  if (change.kind !== 'additive') return stored
+  if (heads.some((head) => head === undefined)) {
+    throw changed(pipeline, stored.generation, [
+      'columns were added, but the state of a partition is missing: run once with the old file first',
+    ])
+  }
+  return change.record
 }
 
-function viewDifferences(stored: GenerationRecord, wanted: GenerationRecord): string[] {
-  const differences: string[] = []
-  for (const view of wanted.views) {
-    const before = stored.views.find(
+function statesNow(pipeline: Pipeline, heads: readonly (StateHead | undefined)[]): StatesNow {
+  const calendar = createCalendar(pipeline.time.zone)
+  const latest = (days: readonly (DayIndex | undefined)[]): DayIndex | undefined => {
+    const known = days.filter((day) => day !== undefined)
+    return known.length === 0 ? undefined : Math.max(...known)
+  }
+  return {
+    closedDay: latest(heads.map((head) => head?.time.closedDay)),
+    newestDay: latest(
+      heads.map((head) => {
+        const newest = head?.time.maxEventTime
+        return newest === undefined ? undefined : calendar.dayOf(newest)
+      }),
+    ),
+  }
+}
+
+/** Views in the order of their numbers, with the first days of the columns that were added. */
+function planRecorded(pipeline: Pipeline, record: GenerationRecord): ViewPlan[] {
+  const views = record.views.flatMap(({ name, version }) =>
+    pipeline.views.filter((view) => view.name === name && view.version === version),
+  )
+  return planViews({ ...pipeline, views }, (view, column) => {
+    const recorded = record.views.find(
       ({ name, version }) => name === view.name && version === view.version,
     )
-    if (before === undefined) differences.push(`views.${view.name}: version ${view.version} is new`)
-    else if (before.hash !== view.hash)
-      differences.push(`views.${view.name}: another definition under version ${view.version}`)
-  }
-  for (const { name, version } of stored.views) {
-    if (!wanted.views.some((view) => view.name === name && view.version === version)) {
-      differences.push(`views.${name}: version ${version} is gone`)
-    }
-  }
-  return differences
+    return recorded?.columns[column]?.since
+  })
+}
+
+function changed(
+  pipeline: Pipeline,
+  generation: number,
+  differences: readonly string[],
+): TidemarkError {
+  return new TidemarkError(
+    'DEFINITION_CHANGED',
+    `${pipeline.name}: the pipeline file no longer means what generation ${generation} of the state and the tables was built with:\n` +
+      differences.map((difference) => `  ${difference}`).join('\n') +
+      '\nNothing was written. Undo the change, or begin anew in empty places (state, sinks). ' +
+      'tidemark validate --against OLD tells what each change asks for',
+    { details: { differences } },
+  )
 }

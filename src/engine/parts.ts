@@ -3,6 +3,7 @@ import type { Pipeline } from '../core/definition.ts'
 import type {
   Clock,
   Decoder,
+  GenerationStore,
   Log,
   OnlineStore,
   PartitionState,
@@ -19,6 +20,7 @@ export interface RunParts {
   openState(partition: number): Promise<PartitionState>
   readonly online: OnlineStore | undefined
   readonly tables: TableStore | undefined
+  readonly generations: GenerationStore
   readonly rejects: RejectSink
   readonly clock: Clock
   readonly log: Log

@@ -269,13 +269,18 @@ export interface TableSpec {
 
 export interface TableStore {
   /**
-   * Makes the table or opens it; adds columns that it lacks (null in older files).
+   * Makes the table or opens it; adds columns that it lacks (null in older files) and raises its generation to the spec's.
    * @throws TABLE_REFUSED where a column has another type, or the table is not ours or uses features that we do not write
    */
   open(spec: TableSpec): Promise<FeatureTable>
-  /** `_tidemark/generations/...` beside the tables: put-if-absent; returns what is stored afterwards. */
-  putGeneration(generation: number, record: string): Promise<string>
-  generations(): Promise<readonly { readonly generation: number; readonly record: string }[]>
+}
+
+/** Records of generations, `_tidemark/generations/...`: beside the tables, or beside the states where there are none. */
+export interface GenerationStore {
+  /** Put-if-absent; returns what is stored afterwards. */
+  put(generation: number, record: string): Promise<string>
+  /** Ascending. */
+  list(): Promise<readonly { readonly generation: number; readonly record: string }[]>
 }
 
 export interface SlotKey {

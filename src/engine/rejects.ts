@@ -34,7 +34,7 @@ export function rejectOf(
   }
   if (reason !== 'too_late') return reject
   const entities = context.views.flatMap((view) => {
-    const isUsed = whyUnused(view, events, index) === undefined
+    const isUsed = whyUnused(view, events, index, bucket) === undefined
     return isUsed ? [{ view: view.title, entity: entityOf(view, events, index) }] : []
   })
   return { ...reject, late: { day: bucket, entities } }

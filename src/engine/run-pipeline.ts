@@ -3,9 +3,7 @@
  * The first failure ends all: the others commit what they have, and the failure is thrown.
  */
 import { featureColumns } from '../core/feature-row.ts'
-import type { GenerationRecord } from '../core/generation.ts'
 import { tileColumns } from '../core/tile-row.ts'
-import { planViews } from '../core/view-plan.ts'
 import type { ViewPlan } from '../core/view-plan.ts'
 import { openGeneration } from './open-generation.ts'
 import { openPartition } from './open-partition.ts'
@@ -20,26 +18,22 @@ const PROGRESS_MS = 500
 export async function runPipeline(parts: RunParts, options: RunOptions): Promise<RunSummary> {
   const startMs = parts.clock.monotonicMs()
   const { partitions: count } = await parts.source.topology()
-  const generation = await openGeneration(parts, count)
-  const views = planViews(parts.pipeline)
-  const tables = await openTables(parts, views, generation)
   const failed = new AbortController()
   const stop = AbortSignal.any([options.signal, failed.signal])
   const states: PartitionState[] = []
   const opened: OpenPartition[] = []
   try {
     for (let partition = 0; partition < count; partition += 1) {
-      const state = await parts.openState(partition)
-      states.push(state)
-      const { slots } = generation
-      const assignment = {
-        partition,
-        partitions: count,
-        generation: generation.generation,
-        slots,
-        views,
-        tables,
-      }
+      states.push(await parts.openState(partition))
+    }
+    const { record, views } = await openGeneration(
+      parts,
+      states.map(({ head }) => head),
+    )
+    const { generation, slots } = record
+    const tables = await openTables(parts, views, generation)
+    for (const [partition, state] of states.entries()) {
+      const assignment = { partition, partitions: count, generation, slots, views, tables }
       opened.push(
         await openPartition(
           parts,
@@ -64,7 +58,7 @@ export async function runPipeline(parts: RunParts, options: RunOptions): Promise
 async function openTables(
   { tables, pipeline }: RunParts,
   views: readonly ViewPlan[],
-  { generation }: GenerationRecord,
+  generation: number,
 ): Promise<ViewTables[]> {
   if (tables === undefined) return []
   return Promise.all(

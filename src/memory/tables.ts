@@ -31,7 +31,6 @@ interface TableContent {
 export class MemoryTables implements TableStore {
   readonly #tables = new Map<string, TableContent>()
   readonly #staged = new Map<string, readonly MemoryRow[]>()
-  readonly #generations = new Map<number, string>()
 
   open(spec: TableSpec): Promise<FeatureTable> {
     const content = this.#tables.get(spec.name) ?? {
@@ -40,20 +39,9 @@ export class MemoryTables implements TableStore {
       slots: new Map<string, ActiveSlot>(),
       complete: new Map<number, DayIndex>(),
     }
+    content.generation = Math.max(content.generation, spec.generation)
     this.#tables.set(spec.name, content)
     return Promise.resolve(new MemoryTable(spec, content, this.#staged))
-  }
-
-  putGeneration(generation: number, record: string): Promise<string> {
-    const stored = this.#generations.get(generation) ?? record
-    this.#generations.set(generation, stored)
-    return Promise.resolve(stored)
-  }
-
-  generations(): Promise<readonly { readonly generation: number; readonly record: string }[]> {
-    return Promise.resolve(
-      [...this.#generations].map(([generation, record]) => ({ generation, record })),
-    )
   }
 
   /** What a reader of the newest version sees, with the day of each row. */

@@ -25,7 +25,16 @@ import { DeltaLog, type LogOptions, type Proposal } from './delta/log.ts'
 import type { Snapshot } from './delta/snapshot.ts'
 import { guarded } from './failure.ts'
 import { dataFilePath } from './file-name.ts'
-import { checkGeneration, checkOwned, newMetaData, PROTOCOL, vacuumCutoff } from './ownership.ts'
+import {
+  checkGeneration,
+  checkOwned,
+  newMetaData,
+  PROTOCOL,
+  SETTING,
+  tableGeneration,
+  vacuumCutoff,
+  withSetting,
+} from './ownership.ts'
 import { addColumns, parseSchema, schemaString } from './schema.ts'
 import { completeDays, isRemembered, planTransaction, type SlotPlan } from './slots.ts'
 import { isSorted, statsJson, summarizeRows } from './stats.ts'
@@ -37,8 +46,6 @@ export interface DeltaTable {
   readonly log: DeltaLog
   readonly options: LogOptions
 }
-
-const GENERATIONS = '_tidemark/generations'
 
 export class DeltaTableStore implements TableStore {
   readonly #options: LogOptions
@@ -68,30 +75,6 @@ export class DeltaTableStore implements TableStore {
     const table = { name, log, options: this.#options }
     this.#tables.set(name, table)
     return table
-  }
-
-  async putGeneration(generation: number, record: string): Promise<string> {
-    const path = `${GENERATIONS}/${String(generation).padStart(6, '0')}.json`
-    const { storage } = this.#options
-    if (await storage.putIfAbsent(path, Buffer.from(record))) return record
-    const stored = await storage.get(path)
-    invariant(stored, `a generation's record never goes away: ${path}`)
-    return Buffer.from(stored).toString('utf8')
-  }
-
-  async generations(): Promise<readonly { generation: number; record: string }[]> {
-    const { storage } = this.#options
-    const records: { generation: number; record: string }[] = []
-    for (const { path } of await storage.list(`${GENERATIONS}/`)) {
-      const generation = /(\d+)\.json$/.exec(path)?.[1]
-      const bytes = generation === undefined ? undefined : await storage.get(path)
-      if (bytes)
-        records.push({
-          generation: Number(generation),
-          record: Buffer.from(bytes).toString('utf8'),
-        })
-    }
-    return records.sort((a, b) => a.generation - b.generation)
   }
 }
 
@@ -165,7 +148,7 @@ class DeltaFeatureTable implements FeatureTable {
     const paths = dropped.flatMap(({ file }) => file?.path ?? [])
     if (paths.length === 0) return
     const orphans = await this.#table.log.latest((snapshot) =>
-      paths.filter((path) => !snapshot?.isActive(path)),
+      paths.filter((path) => !snapshot?.isActive(path) && !snapshot?.removal(path)),
     )
     const { storage, log } = this.#table.options
     for (const path of orphans) {
@@ -219,12 +202,17 @@ function reopen(table: DeltaTable, snapshot: Snapshot, spec: TableSpec): Proposa
     parseSchema(table.name, metaData.schemaString),
     spec.columns,
   )
-  if (!columns) return { operation: 'NONE', parameters: {}, actions: [] }
-  checkGeneration(table.name, snapshot, spec.generation)
+  const isNext = tableGeneration(snapshot) < spec.generation
+  if (!columns && !isNext) return { operation: 'NONE', parameters: {}, actions: [] }
+  if (!isNext) checkGeneration(table.name, snapshot, spec.generation)
+  const extended = columns ? { ...metaData, schemaString: schemaString(columns) } : metaData
   return {
-    operation: 'ADD COLUMNS',
-    parameters: { columns: columns.map((column) => column.name).join(',') },
-    actions: [{ metaData: { ...metaData, schemaString: schemaString(columns) } }],
+    operation: columns ? 'ADD COLUMNS' : 'NEXT GENERATION',
+    parameters: {
+      columns: (columns ?? []).map((column) => column.name).join(','),
+      generation: String(spec.generation),
+    },
+    actions: [{ metaData: withSetting(extended, SETTING.generation, String(spec.generation)) }],
   }
 }
 

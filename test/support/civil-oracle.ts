@@ -50,7 +50,10 @@ const ends = new Map<string, number>()
 export function dayEnd(zone: string, day: number): number {
   const known = ends.get(`${zone} ${day}`)
   if (known !== undefined) return known
-  let minute = (day + 1) * DAY_MS - 15 * 60 * MINUTE_MS // no zone is further ahead of UTC
+  // No zone is further ahead of UTC than 15 hours, and no clock is put forward by more than 3, or else by a whole date.
+  const around = [-15, 15].map((hours) => (day + 1) * DAY_MS + hours * 60 * MINUTE_MS)
+  const offsetMs = Math.max(...around.map((timeMs) => asUtc(localTime(zone, timeMs)) - timeMs))
+  let minute = (day + 1) * DAY_MS - offsetMs - 3 * 60 * MINUTE_MS
   while (localDate(zone, minute) <= day) minute += MINUTE_MS
   ends.set(`${zone} ${day}`, minute)
   return minute

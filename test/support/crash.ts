@@ -73,7 +73,7 @@ export function crashingTables(store: TableStore, crash: CrashPoint): TableStore
 }
 
 /** An object that answers with the overrides, and with the original's own methods else. */
-function wrap<T extends object>(original: T, overrides: Partial<T>): T {
+export function wrap<T extends object>(original: T, overrides: Partial<T>): T {
   return new Proxy(original, {
     get(target, name) {
       const override = (overrides as Record<string | symbol, unknown>)[name]

@@ -1,14 +1,21 @@
 /** Runs a scenario through the shipping engine on adapters in memory, and reads every sink back. */
-import type { Pipeline } from '../../src/core/definition.ts'
+import type { Pipeline, ViewDefinition } from '../../src/core/definition.ts'
 import type { Clock, Log, Reject, RejectSink } from '../../src/engine/ports.ts'
 import { runPipeline } from '../../src/engine/run-pipeline.ts'
 import { createDecoder } from '../../src/format/decoder.ts'
+import { MemoryGenerations } from '../../src/memory/generations.ts'
 import { MemoryLog, type MemoryRecord } from '../../src/memory/log.ts'
 import { MemoryOnlineStore } from '../../src/memory/online-store.ts'
 import { MemoryDisk, MemoryPartitionState } from '../../src/memory/state.ts'
 import { MemoryTables, type MemoryRow } from '../../src/memory/tables.ts'
 import type { Value } from '../../src/core/value.ts'
-import type { ActualOnline, ActualReject, ActualRow, ActualSinks, ActualTile } from './compare-sinks.ts'
+import type {
+  ActualOnline,
+  ActualReject,
+  ActualRow,
+  ActualSinks,
+  ActualTile,
+} from './compare-sinks.ts'
 import {
   CrashPoint,
   Crashed,
@@ -49,19 +56,31 @@ export class MemoryRejects implements RejectSink {
 
 /** What survives a crash. */
 export class World {
-  readonly pipeline: Pipeline
+  pipeline: Pipeline
   readonly clock = new FastClock()
   readonly disks: MemoryDisk[]
   online = new MemoryOnlineStore(() => this.clock.now)
   readonly tables = new MemoryTables()
   readonly rejects = new MemoryRejects()
-  readonly #log: readonly (readonly MemoryRecord[])[]
+  readonly generations: MemoryGenerations
+  #log: readonly (readonly MemoryRecord[])[]
   #runs = 0
 
-  constructor(pipeline: Pipeline, partitions: readonly RawPartition[]) {
+  constructor(
+    pipeline: Pipeline,
+    partitions: readonly RawPartition[],
+    { generations = new MemoryGenerations() } = {},
+  ) {
     this.pipeline = pipeline
+    this.generations = generations
     this.#log = partitions.map(({ records }) => records.map(memoryRecord))
     this.disks = partitions.map(() => new MemoryDisk())
+  }
+
+  /** Another pipeline file, and a longer log, for the runs that follow. */
+  change(pipeline: Pipeline, partitions: readonly RawPartition[]): void {
+    this.pipeline = pipeline
+    this.#log = partitions.map(({ records }) => records.map(memoryRecord))
   }
 
   /** One process: to the end of the log, or to its death. @returns whether it reached the end */
@@ -80,6 +99,7 @@ export class World {
             crashingState(await MemoryPartitionState.open(this.disks[partition]), crash),
           online: crashingOnline(this.online, crash),
           tables: crashingTables(this.tables, crash),
+          generations: this.generations,
           rejects: crashingRejects(this.rejects, crash),
           clock: this.clock,
           log: SILENT,
@@ -95,62 +115,75 @@ export class World {
     }
   }
 
-  async sinks(): Promise<ActualSinks> {
-    const { views } = this.pipeline
-    const online = new Map<string, ActualOnline[]>()
-    for (const view of views) online.set(view.name, await this.#online(`${view.name}:v${view.version}`))
-    return {
-      rows: new Map(views.map(({ name, version }) => [name, this.#rows(`${name}_v${version}`, name)])),
-      tiles: new Map(views.map(({ name, version }) => [name, this.#tiles(`${name}_v${version}__tiles`, name)])),
-      online,
-      rejects: [...this.rejects.kept.values()].map(actualReject),
+  sinks(): Promise<ActualSinks> {
+    return readSinks(this)
+  }
+}
+
+/** What a run left in memory. */
+interface Left {
+  readonly pipeline: Pipeline
+  readonly disks: readonly MemoryDisk[]
+  readonly online: MemoryOnlineStore
+  readonly tables: MemoryTables
+  readonly rejects: MemoryRejects
+}
+
+export async function readSinks(left: Left): Promise<ActualSinks> {
+  const { views } = left.pipeline
+  const online = new Map<string, ActualOnline[]>()
+  for (const { name, version } of views) {
+    online.set(name, await readOnline(left, `${name}:v${version}`))
+  }
+  return {
+    rows: new Map(views.map((view) => [view.name, readRows(left, view)])),
+    tiles: new Map(views.map((view) => [view.name, readTiles(left, view)])),
+    online,
+    rejects: [...left.rejects.kept.values()].map(actualReject),
+  }
+}
+
+function entityOf({ entity }: ViewDefinition, row: MemoryRow): Value[] {
+  return entity.map((name) => row.get(name) as Value)
+}
+
+function valuesOf({ entity }: ViewDefinition, row: MemoryRow): Map<string, Value> {
+  const features = [...row].filter(
+    ([name]) => !name.startsWith('_') && name !== 'event_timestamp' && !entity.includes(name),
+  )
+  return new Map(features as [string, Value][])
+}
+
+function readRows({ tables }: Left, view: ViewDefinition): ActualRow[] {
+  return tables.rows(`${view.name}_v${view.version}`).map(({ day, row }) => ({
+    entity: entityOf(view, row),
+    day,
+    eventTimestamp: row.get('event_timestamp') as number,
+    maxEventTime: row.get('_max_event_time') as number | null,
+    completeFrom: row.get('_complete_from') as number,
+    values: valuesOf(view, row),
+  }))
+}
+
+function readTiles({ tables }: Left, view: ViewDefinition): ActualTile[] {
+  return tables.rows(`${view.name}_v${view.version}__tiles`).map(({ day, row }) => ({
+    entity: entityOf(view, row),
+    day,
+    offset: row.get('_offset') as number,
+    maxEventTime: row.get('_max_event_time') as number,
+    values: valuesOf(view, row),
+  }))
+}
+
+async function readOnline({ disks, online }: Left, view: string): Promise<ActualOnline[]> {
+  const values: ActualOnline[] = []
+  for (const partition of disks.keys()) {
+    const page = await online.walk(view, partition, undefined, 1_000_000)
+    for (const { entity, fields, version, eventTime, nextDay } of page.values) {
+      values.push({ entity, fields: new Map(fields), offset: version.offset, eventTime, nextDay })
     }
   }
-
-  #entity(view: string, row: MemoryRow): Value[] {
-    const definition = this.pipeline.views.find(({ name }) => name === view)
-    return (definition?.entity ?? []).map((name) => row.get(name) as Value)
-  }
-
-  #values(view: string, row: MemoryRow): Map<string, Value> {
-    const entity = this.pipeline.views.find(({ name }) => name === view)?.entity ?? []
-    const features = [...row].filter(
-      ([name]) => !name.startsWith('_') && name !== 'event_timestamp' && !entity.includes(name),
-    )
-    return new Map(features as [string, Value][])
-  }
-
-  #rows(table: string, view: string): ActualRow[] {
-    return this.tables.rows(table).map(({ day, row }) => ({
-      entity: this.#entity(view, row),
-      day,
-      eventTimestamp: row.get('event_timestamp') as number,
-      maxEventTime: row.get('_max_event_time') as number | null,
-      completeFrom: row.get('_complete_from') as number,
-      values: this.#values(view, row),
-    }))
-  }
-
-  #tiles(table: string, view: string): ActualTile[] {
-    return this.tables.rows(table).map(({ day, row }) => ({
-      entity: this.#entity(view, row),
-      day,
-      offset: row.get('_offset') as number,
-      maxEventTime: row.get('_max_event_time') as number,
-      values: this.#values(view, row),
-    }))
-  }
-
-  async #online(view: string): Promise<ActualOnline[]> {
-    const values: ActualOnline[] = []
-    for (const partition of this.disks.keys()) {
-      const page = await this.online.walk(view, partition, undefined, 1_000_000)
-      for (const { entity, fields, version, eventTime, nextDay } of page.values) {
-        values.push({ entity, fields: new Map(fields), offset: version.offset, eventTime, nextDay })
-      }
-    }
-    return values
-  }
+  return values
 }
 
 function memoryRecord(record: RawPartition['records'][number]): MemoryRecord {
@@ -160,7 +193,10 @@ function memoryRecord(record: RawPartition['records'][number]): MemoryRecord {
     timestamp: record.timestamp,
     key: record.key === null ? null : encoder.encode(record.key),
     value: valueBytes(record),
-    headers: Object.entries(record.headers ?? {}).map(([key, value]) => ({ key, value: encoder.encode(value) })),
+    headers: Object.entries(record.headers ?? {}).map(([key, value]) => ({
+      key,
+      value: encoder.encode(value),
+    })),
   }
 }
 

@@ -6,7 +6,7 @@ import { action, definePipelineCommand } from '../command.ts'
 import type { Call } from '../command.ts'
 import { OpenedParts, openRunParts } from '../compose.ts'
 import { addCounts, sumProgress, summaryLine, totalsOf } from '../run-summary.ts'
-import type { Counts, RunTotals } from '../run-summary.ts'
+import type { Counts, ProgressSums, RunTotals } from '../run-summary.ts'
 import type { Progress } from '../terminal.ts'
 import { countWords, instantWords } from '../words.ts'
 
@@ -85,7 +85,8 @@ function showProgress(
   let followsSinceMs: number | undefined
   let toldRecords = 0
   return (partitions) => {
-    const { done, total, records, watermark, phases } = sumProgress(partitions)
+    const sums = sumProgress(partitions)
+    const { done, total, records, watermark, phases } = sums
     const now = clock.monotonicMs()
     if (!untilEnd && phases.size === 1 && phases.has('live')) {
       if (followsSinceMs === undefined) {
@@ -99,9 +100,19 @@ function showProgress(
       return
     }
     if (followsSinceMs !== undefined) return
-    const speed = countWords((records / Math.max(1, now - startedMs)) * 1000)
-    const time = watermark === undefined ? '' : `, watermark ${instantWords(watermark)}`
-    const phase = phases.size === 1 && phases.has('draining') ? ', writing what is left' : ''
-    progress.update(done, total, `${countWords(records)} records, ${speed}/s${time}${phase}`)
+    progress.update(done, total, progressWords(sums, now - startedMs))
   }
+}
+
+function progressWords(
+  { records, watermark, phases, dirtySlots }: ProgressSums,
+  ms: number,
+): string {
+  const read = `${countWords(records)} records`
+  if (phases.size === 1 && phases.has('draining')) {
+    return `${read}, writing what is left${dirtySlots > 0 ? ` (${countWords(dirtySlots)} slots)` : ''}`
+  }
+  const speed = countWords((records / Math.max(1, ms)) * 1000)
+  const time = watermark === undefined ? '' : `, watermark ${instantWords(watermark)}`
+  return `${read}, ${speed}/s${time}`
 }

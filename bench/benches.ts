@@ -1,0 +1,17 @@
+/** All benchmarks by the name that is typed. */
+import type { Bench } from './bench.ts'
+import { decode } from './decode.ts'
+import { endToEnd } from './end-to-end.ts'
+import { fold } from './fold.ts'
+import { online } from './online.ts'
+import { slots } from './slots.ts'
+import { table } from './table.ts'
+
+export const BENCHES: ReadonlyMap<string, Bench> = new Map([
+  ['decode', decode],
+  ['fold', fold],
+  ['online', online],
+  ['table', table],
+  ['end-to-end', endToEnd],
+  ['slots', slots],
+])

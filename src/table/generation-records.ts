@@ -1,0 +1,37 @@
+/** Records of generations as files: written once, never changed. */
+import type { GenerationStore } from '../engine/ports.ts'
+import { invariant } from '../errors.ts'
+import type { TableStorage } from './storage.ts'
+
+const FOLDER = '_tidemark/generations'
+
+export class GenerationRecords implements GenerationStore {
+  readonly #storage: TableStorage
+
+  constructor(storage: TableStorage) {
+    this.#storage = storage
+  }
+
+  async put(generation: number, record: string): Promise<string> {
+    const path = `${FOLDER}/${String(generation).padStart(6, '0')}.json`
+    if (await this.#storage.putIfAbsent(path, Buffer.from(record))) return record
+    const stored = await this.#storage.get(path)
+    invariant(stored, `a generation's record never goes away: ${path}`)
+    return Buffer.from(stored).toString('utf8')
+  }
+
+  async list(): Promise<readonly { readonly generation: number; readonly record: string }[]> {
+    const records: { generation: number; record: string }[] = []
+    for (const { path } of await this.#storage.list(`${FOLDER}/`)) {
+      const generation = /(\d+)\.json$/.exec(path)?.[1]
+      const bytes = generation === undefined ? undefined : await this.#storage.get(path)
+      if (bytes) {
+        records.push({
+          generation: Number(generation),
+          record: Buffer.from(bytes).toString('utf8'),
+        })
+      }
+    }
+    return records.sort((a, b) => a.generation - b.generation)
+  }
+}

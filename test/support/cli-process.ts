@@ -1,0 +1,68 @@
+/** The command line as a user has it: a process of its own in a directory of its own. */
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+
+const ROOT = path.dirname(path.dirname(import.meta.dirname))
+const MAIN = path.join(ROOT, 'src', 'cli', 'main.ts')
+const LOADER = path.join(ROOT, 'node_modules', 'tsx', 'dist', 'esm', 'index.mjs')
+
+export interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Started {
+  readonly child: ChildProcess
+  /** Resolves once stderr holds the text; rejects when the process ends before. */
+  readonly says: (text: string) => Promise<void>
+  readonly ended: Promise<Ended>
+}
+
+export class CliDirectory implements Disposable {
+  readonly directory: string
+
+  constructor() {
+    this.directory = mkdtempSync(path.join(os.tmpdir(), 'tidemark-cli-'))
+  }
+
+  path(...parts: string[]): string {
+    return path.join(this.directory, ...parts)
+  }
+
+  start(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Started {
+    const child = spawn(process.execPath, ['--import', LOADER, MAIN, ...args], {
+      cwd: this.directory,
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let stdout = ''
+    let stderr = ''
+    child.stdout.on('data', (text: Buffer) => (stdout += text.toString()))
+    child.stderr.on('data', (text: Buffer) => (stderr += text.toString()))
+    const ended = once(child, 'close').then(([code]) => {
+      return { code: code as number | null, stdout, stderr }
+    })
+    const says = async (text: string): Promise<void> => {
+      const over = ended.then(() => {
+        if (!stderr.includes(text)) throw new Error(`ended without saying ${text}:\n${stderr}`)
+      })
+      while (!stderr.includes(text)) {
+        await Promise.race([over, new Promise((resolve) => setTimeout(resolve, 50))])
+      }
+    }
+    return { child, says, ended }
+  }
+
+  run(...args: string[]): Promise<Ended> {
+    return this.start(args).ended
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+}
