@@ -9,7 +9,7 @@ export interface BenchCase {
   readonly name: string
   /** The same work by the least that could do it: what no engine can beat. */
   readonly isLimit?: true
-  run(options: BenchOptions): Promise<Measured>
+  readonly run: (options: BenchOptions) => Promise<Measured>
 }
 
 export interface Bench {

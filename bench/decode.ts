@@ -18,10 +18,18 @@ export const decode: Bench = {
   unit: 'events',
   events: 2_000_000,
   cases: [
-    { name: 'json: read', isLimit: true, run: (options) => measureRead('json', options, () => undefined) },
+    {
+      name: 'json: read',
+      isLimit: true,
+      run: (options) => measureRead('json', options, () => undefined),
+    },
     { name: 'json: read + JSON.parse', isLimit: true, run: measureJsonParse },
     { name: 'json: read + decode', run: (options) => measureDecode('json', options) },
-    { name: 'avro: read', isLimit: true, run: (options) => measureRead('avro', options, () => undefined) },
+    {
+      name: 'avro: read',
+      isLimit: true,
+      run: (options) => measureRead('avro', options, () => undefined),
+    },
     { name: 'avro: read + avsc', isLimit: true, run: measureAvsc },
     { name: 'avro: read + decode', run: (options) => measureDecode('avro', options) },
   ],
@@ -35,7 +43,8 @@ async function measureDecode(encoding: Encoding, options: BenchOptions): Promise
 
 function measureJsonParse(options: BenchOptions): Promise<Measured> {
   return measureRead('json', options, ({ count, bytes, valueStarts, valueEnds }) => {
-    for (let i = 0; i < count; i += 1) JSON.parse(bytes.toString('latin1', valueStarts[i], valueEnds[i]))
+    for (let i = 0; i < count; i += 1)
+      JSON.parse(bytes.toString('latin1', valueStarts[i], valueEnds[i]))
   })
 }
 

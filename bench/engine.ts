@@ -75,7 +75,9 @@ export async function runToEnd(pipeline: Pipeline): Promise<RunSummary> {
 }
 
 function only(sinks: SinkDefinitions, names: readonly SinkName[]): SinkDefinitions {
-  return Object.fromEntries(Object.entries(sinks).filter(([name]) => names.some((wanted) => wanted === name)))
+  return Object.fromEntries(
+    Object.entries(sinks).filter(([name]) => names.some((wanted) => wanted === name)),
+  )
 }
 
 function notesOf({ partitions }: RunSummary): Record<string, number> {

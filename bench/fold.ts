@@ -27,6 +27,12 @@ export const fold: Bench = {
 
 const DAY_MS = 86_400_000
 
+interface HeapTile {
+  impressions: number
+  clicks: number
+  amount: number
+}
+
 /** Counts and sums per user and day in plain objects: no lateness, no order, nothing durable. */
 async function measureHeapFold(encoding: Encoding, { events }: BenchOptions): Promise<Measured> {
   const directory = await workloadLog(encoding, events)
@@ -36,7 +42,7 @@ async function measureHeapFold(encoding: Encoding, { events }: BenchOptions): Pr
   ) as [number, number, number]
   return measure(async () => {
     const decoder = createDecoder(pipeline)
-    const tiles = new Map<string, Map<number, { impressions: number; clicks: number; amount: number }>>()
+    const tiles = new Map<string, Map<number, HeapTile>>()
     let count = 0
     for await (const batch of batchesOf(directory)) {
       const { columns, eventTimes } = decoder.decode(batch)
@@ -44,7 +50,10 @@ async function measureHeapFold(encoding: Encoding, { events }: BenchOptions): Pr
         const entity = columns[user]?.[i] as string
         const day = Math.floor((eventTimes[i] ?? 0) / DAY_MS)
         let days = tiles.get(entity)
-        if (days === undefined) tiles.set(entity, (days = new Map()))
+        if (days === undefined) {
+          days = new Map<number, HeapTile>()
+          tiles.set(entity, days)
+        }
         let tile = days.get(day)
         if (tile === undefined) days.set(day, (tile = { impressions: 0, clicks: 0, amount: 0 }))
         if (columns[type]?.[i] === 'impression') tile.impressions += 1

@@ -102,7 +102,16 @@ function printBench(name: string, { about, unit }: Bench, results: readonly Resu
   console.log(`\n${name}: ${about}\n`)
   console.log(
     tableText(
-      ['CASE', '', unit.toUpperCase(), 'SECONDS', `${unit.toUpperCase()}/S`, 'PER CPU S', 'PEAK MIB', ''],
+      [
+        'CASE',
+        '',
+        unit.toUpperCase(),
+        'SECONDS',
+        `${unit.toUpperCase()}/S`,
+        'PER CPU S',
+        'PEAK MIB',
+        '',
+      ],
       results.map((result) => [
         result.case,
         result.isLimit ? 'limit' : '',
@@ -119,7 +128,10 @@ function printBench(name: string, { about, unit }: Bench, results: readonly Resu
 
 function notesText(notes: Readonly<Record<string, number>>): string {
   return Object.entries(notes)
-    .map(([name, value]) => `${name} ${Number.isInteger(value) ? countWords(value) : value.toFixed(2)}`)
+    .map(
+      ([name, value]) =>
+        `${name} ${Number.isInteger(value) ? countWords(value) : value.toFixed(2)}`,
+    )
     .join('; ')
 }
 

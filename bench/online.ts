@@ -11,10 +11,15 @@ export const online: Bench = {
   unit: 'events',
   events: 6_000_000,
   cases: [
-    { name: 'LevelDB: ready values of 200 bytes, 1,000 a synced batch', isLimit: true, run: measureLevel },
+    {
+      name: 'LevelDB: ready values of 200 bytes, 1,000 a synced batch',
+      isLimit: true,
+      run: measureLevel,
+    },
     ...(['json', 'avro'] as const).map((encoding) => ({
       name: `${encoding}: fold + online`,
-      run: ({ events }: BenchOptions) => measureEngine({ encoding, sinks: ['online'] as const, events }),
+      run: ({ events }: BenchOptions) =>
+        measureEngine({ encoding, sinks: ['online'] as const, events }),
     })),
   ],
 }

@@ -22,7 +22,8 @@ const HOUR_MS = 3_600_000
 const CORRECTIONS = [1, 10, 1_000] as const
 
 export const slots: Bench = {
-  about: 'the close of a day and the flush of corrections, by hash slots per day; count and time are of the close',
+  about:
+    'the close of a day and the flush of corrections, by hash slots per day; count and time are of the close',
   unit: 'rows',
   events: 1_000_000,
   cases: [1, 2, 4, 8, 16, 32].map((count) => ({
@@ -84,7 +85,11 @@ async function append(log: string, activities: Iterable<Activity>): Promise<void
   for (const { user, timeMs } of activities) {
     const event = { sequence: 0, user, item: 0, type: 1, cents: 0, timeMs, writtenMs: timeMs }
     const timestamp = DAY_START_MS + 26 * HOUR_MS
-    writer.append({ key: Buffer.from(`u${user}`), value: Buffer.from(encodeJson(event)), timestamp })
+    writer.append({
+      key: Buffer.from(`u${user}`),
+      value: Buffer.from(encodeJson(event)),
+      timestamp,
+    })
   }
 }
 

@@ -46,7 +46,8 @@ export function* workload(events: number, seed = 42): Generator<WorkloadEvent> {
     event.type = kind < 88 ? 0 : kind < 98 ? 1 : 2
     event.cents = event.type === 2 ? 100 + random.below(50_000) : 0
     const order = random.below(1000)
-    const backMs = order < 100 ? random.below(30 * MINUTE_MS) : order < 105 ? random.below(1200 * MINUTE_MS) : 0
+    const backMs =
+      order < 100 ? random.below(30 * MINUTE_MS) : order < 105 ? random.below(1200 * MINUTE_MS) : 0
     event.writtenMs = START_MS + Math.floor((sequence / events) * SPAN_MS)
     event.timeMs = event.writtenMs - backMs
     yield event

@@ -10,6 +10,7 @@ import type { Row, DuckDb } from '../src/duckdb/database.ts'
 import { quoteReadPath, quoteText, readFilesSql } from '../src/duckdb/sql.ts'
 import type { OnlineStore, OnlineValue } from '../src/engine/ports.ts'
 import { featureNames } from './expected.ts'
+import { textOf } from './flights.ts'
 
 export interface Comparison {
   readonly compared: number
@@ -37,15 +38,12 @@ export async function readTable(
     )
     SELECT add.path AS file FROM actions WHERE add.path IS NOT NULL
       AND add.path NOT IN (SELECT remove.path FROM actions WHERE remove.path IS NOT NULL)`)
-  const paths = active.map(({ file }) => path.join(directory, String(file)))
+  const paths = active.map(({ file }) => path.join(directory, textOf(file)))
   await database.run(`CREATE VIEW table_${name} AS ${readFilesSql(paths).slice(1, -1)}`)
 }
 
 /** Rows that only one side has, and rows with any value that is not the same. */
-export async function compareRows(
-  database: DuckDb,
-  view: ViewDefinition,
-): Promise<Comparison> {
+export async function compareRows(database: DuckDb, view: ViewDefinition): Promise<Comparison> {
   const { name, entity } = view
   const places = ['ds', ...entity]
   const columns = ['event_timestamp', ...featureNames(view), '_max_event_time', '_complete_from']
@@ -65,13 +63,13 @@ export async function compareRows(
     SELECT (SELECT count(*) FROM expected_${name}) AS expected,
       (SELECT count(*) - count(DISTINCT (${places.join(', ')})) FROM table_${name}) AS repeated,
       (SELECT count(*) FROM differing_${name}) AS differing`)
-  const samples = await database.rows(
-    `SELECT * FROM differing_${name} ORDER BY ${places.join(', ')} LIMIT ${SAMPLES}`,
-  )
+  const samples = await database.rows(`
+    SELECT concat_ws(' ', ${places.join(', ')}) || ': ' || problem AS sample
+    FROM differing_${name} ORDER BY ${places.join(', ')} LIMIT ${SAMPLES}`)
   return {
     compared: Number(counts?.['expected']),
     differ: Number(counts?.['differing']) + Number(counts?.['repeated']),
-    samples: samples.map((row) => `${places.map((place) => String(row[place])).join(' ')}: ${String(row['problem'])}`),
+    samples: samples.map(({ sample }) => textOf(sample)),
   }
 }
 
@@ -94,7 +92,7 @@ export async function compareOnline(
   for await (const rows of database.batches(`SELECT * FROM online_${view.name}`)) {
     for (const row of rows) {
       // Airports have no letters that would have to be written otherwise.
-      const entity = view.entity.map((field) => String(row[field])).join('|')
+      const entity = view.entity.map((field) => textOf(row[field])).join('|')
       const value = await store.read(`${view.name}:v${view.version}`, entity)
       const problems = value ? differences(features, row, value) : ['missing']
       compared += 1
@@ -113,6 +111,8 @@ function differences(features: readonly string[], expected: Row, value: OnlineVa
     const wanted = expected[name] ?? null
     // An all-empty value has no fields at all; in any other the counts are there, too.
     const same = isEmpty ? wanted === null || wanted === 0 : (found.get(name) ?? null) === wanted
-    return same ? [] : [`${name} expected ${String(wanted)}, found ${String(found.get(name))}`]
+    return same
+      ? []
+      : [`${name} expected ${JSON.stringify(wanted)}, found ${String(found.get(name))}`]
   })
 }

@@ -15,8 +15,10 @@
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { slotOf } from '../src/core/slot.ts'
+import type { Cell } from '../src/duckdb/cell.ts'
 import type { DuckDb } from '../src/duckdb/database.ts'
 import { quoteReadPath, quoteText } from '../src/duckdb/sql.ts'
+import { invariant } from '../src/errors.ts'
 
 export const FLIGHTS = 3_000_000
 /** A partition is folded by itself, so two of them show that nothing depends on their interleaving. */
@@ -38,7 +40,7 @@ export async function loadFlights(database: DuckDb, { dataset, limit }: FlightFi
       FROM ${file} GROUP BY origin
     ) WHERE before < ${limit}`)
   const places = airports.map(({ origin }) => {
-    const airport = String(origin)
+    const airport = textOf(origin)
     return `(${quoteText(airport)}, ${partitionOf(airport)})`
   })
   await database.run(
@@ -70,7 +72,9 @@ export async function prepareLog(
   directory: string,
   onProgress: (done: number, total: number) => void,
 ): Promise<PreparedLog> {
-  const [counted] = await database.rows('SELECT count(*) AS records, sum(arrived) AS arrived FROM flights')
+  const [counted] = await database.rows(
+    'SELECT count(*) AS records, sum(arrived) AS arrived FROM flights',
+  )
   const records = Number(counted?.['records'])
   const contents = JSON.stringify({ format: 1, partitions: PARTITIONS, ...counted }, bigintAsText)
   const marker = path.join(directory, 'contents.json')
@@ -107,4 +111,10 @@ async function bytesOf(directory: string): Promise<number> {
 
 function bigintAsText(_: string, value: unknown): unknown {
   return typeof value === 'bigint' ? value.toString() : value
+}
+
+/** A cell of a column of texts. */
+export function textOf(cell: Cell | undefined): string {
+  invariant(typeof cell === 'string', `expected a text, found ${JSON.stringify(cell)}`)
+  return cell
 }

@@ -28,6 +28,7 @@ import { prove, withDatabase } from './proof.ts'
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const DATASET = path.join(ROOT, 'node_modules', 'vega-datasets', 'data', 'flights-3m.parquet')
 const PIPELINE_FILE = 'demo/flights.yaml'
+const DEFAULT_PLACE = 'demo-data'
 const USAGE_EXIT_CODE = 2
 const INTERRUPTED_EXIT_CODE = 130
 
@@ -57,7 +58,7 @@ async function main(): Promise<number> {
   }
   process.chdir(ROOT)
   const startedMs = performance.now()
-  const place = path.resolve(process.env['DEMO_DATA'] ?? 'demo-data')
+  const place = path.resolve(process.env['DEMO_DATA'] ?? DEFAULT_PLACE)
   const pipeline = await loadPipeline(PIPELINE_FILE, { ...process.env, DEMO_DATA: place })
   return withDatabase(path.join(place, 'duckdb'), async (database) => {
     await loadFlights(database, { dataset: DATASET, limit: options.limit })
@@ -107,15 +108,15 @@ async function stepRun(place: string): Promise<number> {
   heading(2, 'The run: state in LevelDB, values online in LevelDB, tables in Delta')
   console.log(`$ tidemark run -f ${PIPELINE_FILE} --until-end`)
   const args = ['--import', 'tsx', 'src/cli/main.ts', 'run', '-f', PIPELINE_FILE, '--until-end']
-  let isInterrupted = false
+  const interrupts: NodeJS.Signals[] = []
   // The terminal sends Ctrl-C to the run as well, which commits and leaves; this process waits for it.
-  const onInterrupt = (): void => {
-    isInterrupted = true
+  const onInterrupt = (name: NodeJS.Signals): void => {
+    interrupts.push(name)
   }
   process.on('SIGINT', onInterrupt)
   try {
     const code = await exitOf(args, { ...process.env, DEMO_DATA: place })
-    if (!isInterrupted) return code
+    if (interrupts.length === 0) return code
     console.log('\nStopped. `npm run demo -- --keep` goes on.')
     return INTERRUPTED_EXIT_CODE
   } finally {
@@ -140,7 +141,9 @@ async function stepProof(database: DuckDb, pipeline: Pipeline): Promise<number> 
   await prove(database, pipeline, (proven) => {
     compared += proven.compared
     differ += proven.differ
-    console.log(`${proven.what}: ${countWords(proven.compared)} compared, ${countWords(proven.differ)} differ`)
+    console.log(
+      `${proven.what}: ${countWords(proven.compared)} compared, ${countWords(proven.differ)} differ`,
+    )
     for (const sample of proven.samples) console.log(`    ${sample}`)
   })
   const { late, tooLate } = await countLate(database)
@@ -154,12 +157,13 @@ async function stepProof(database: DuckDb, pipeline: Pipeline): Promise<number> 
 
 function nextCommands(airport: string, place: string): string {
   const route = `${place}/features/route_delays_v1`
-  return `Next:
-  npx tidemark status -f ${PIPELINE_FILE}
-  npx tidemark get airport_delays origin=${airport} -f ${PIPELINE_FILE}
-  npx tidemark get airport_delays origin=${airport} --offline 2001-02-14 -f ${PIPELINE_FILE}
-  npx tidemark late list -f ${PIPELINE_FILE}
-  npx tidemark table describe -f ${PIPELINE_FILE}
+  const tidemark = (words: string): string => `npx tidemark ${words} -f ${PIPELINE_FILE}`
+  return `Next${place === DEFAULT_PLACE ? '' : ` (after export DEMO_DATA=${path.resolve(place)})`}:
+  ${tidemark('status')}
+  ${tidemark(`get airport_delays origin=${airport}`)}
+  ${tidemark(`get airport_delays origin=${airport} --offline 2001-02-14`)}
+  ${tidemark('late list')}
+  ${tidemark('table list')}
   duckdb -c "SELECT origin, destination, flights_30d, avg_delay_30d FROM delta_scan('${route}') WHERE ds = '2001-02-28' ORDER BY avg_delay_30d DESC LIMIT 10"
   python -c "from deltalake import DeltaTable; print(DeltaTable('${route}').to_pandas().tail())"`
 }

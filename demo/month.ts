@@ -2,6 +2,7 @@
 import { formatDay } from '../src/core/day.ts'
 import type { DuckDb } from '../src/duckdb/database.ts'
 import { chartLines } from './chart.ts'
+import { textOf } from './flights.ts'
 
 const DAYS = 30
 
@@ -16,8 +17,9 @@ export async function monthLines(database: DuckDb): Promise<{ airport: string; l
     SEMI JOIN busiest USING (origin) ORDER BY day DESC LIMIT ${DAYS}`)
   const days = rows.toReversed()
   const [first, last] = [days[0], days.at(-1)]
-  if (first === undefined || last === undefined) return { airport: 'ORD', lines: ['no day is closed yet'] }
-  const airport = String(last['origin'])
+  if (first === undefined || last === undefined)
+    return { airport: 'ORD', lines: ['no day is closed yet'] }
+  const airport = textOf(last['origin'])
   const [from, to] = [first, last].map(({ day }) => formatDay(Number(day)))
   const share = Math.round(Number(last['late_share_30d']) * 100)
   const lines = [

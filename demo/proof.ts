@@ -46,7 +46,10 @@ export async function prove(
   try {
     for (const view of pipeline.views) {
       await computeOnline(database, view)
-      tell({ what: `online values of ${view.name}`, ...(await compareOnline(database, store, view)) })
+      tell({
+        what: `online values of ${view.name}`,
+        ...(await compareOnline(database, store, view)),
+      })
     }
   } finally {
     await store[Symbol.asyncDispose]()

@@ -3,8 +3,8 @@
  * opposite order, however the work ended.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { existsSync, mkdirSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
 import type { OfflineDefinition, OnlineDefinition, Pipeline } from '../core/definition.ts'
@@ -58,6 +58,7 @@ export async function openRunParts(
 ): Promise<RunParts> {
   const { online, offline } = pipeline.sinks
   checkAvailable(pipeline)
+  makeDirectory('state', pipeline.state)
   const source = opened.add(openSource(pipeline))
   const decoder = createDecoder(pipeline)
   const tables = offline && (await openTables(pipeline, offline, opened, { clock, log }))
@@ -152,12 +153,17 @@ export async function openTables(
       memoryMb: DUCKDB_MEMORY_MB,
       threads: Math.min(2, availableParallelism()),
       concurrentMax: DUCKDB_CONCURRENT_MAX,
-      temporaryDirectory: path.join(pipeline.state, 'duckdb'),
+      temporaryDirectory: spillDirectory(pipeline),
     }),
   )
   const storage = new LocalTableStorage(offline.location)
   const parquet = new ParquetWriter(database)
   return { database, storage, store: new DeltaTableStore({ storage, parquet, clock, log }) }
+}
+
+/** With the state, on a disk with room; a command that only reads makes no state. */
+function spillDirectory({ state }: Pipeline): string {
+  return path.join(existsSync(state) ? state : tmpdir(), 'tidemark-duckdb')
 }
 
 function makeDirectory(what: string, directory: string): void {

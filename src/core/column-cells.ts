@@ -2,7 +2,7 @@
  * The memory of one column, by its type. 64-bit integers arrive as numbers nearly always: they are written as two halves
  * through a 32-bit view of the same memory, since a BigInt per value would cost more than the rest of the row.
  */
-import { TidemarkError, invariant, unreachable } from '../errors.ts'
+import { TidemarkError, unreachable } from '../errors.ts'
 import { formatDecimal } from './decimal.ts'
 import { joinInt64, narrow } from './exact.ts'
 import { INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN } from './text.ts'
@@ -73,7 +73,7 @@ function doubleCells(spec: CellSpec, rows: number): Cells {
       return { kind: 'double', values } as const
     },
     set(row, value) {
-      invariant(typeof value === 'number', `${spec.name} is given doubles`)
+      if (typeof value !== 'number') throw wrongKind(spec, 'doubles')
       if (!Number.isFinite(value)) throw outOfRange(spec, value)
       values[row] = value + 0 // -0 is not a value of ours
     },
@@ -91,7 +91,7 @@ function int32Cells(spec: CellSpec, rows: number): Cells {
       return { kind: 'int32', values } as const
     },
     set(row, value) {
-      invariant(isNumeric(value), `${spec.name} is given integers`)
+      if (!isNumeric(value)) throw wrongKind(spec, 'integers')
       const fits = Number.isInteger(value) && value >= INT32_MIN && value <= INT32_MAX
       if (!fits) throw outOfRange(spec, value)
       values[row] = Number(value)
@@ -143,10 +143,8 @@ function wideCells(spec: CellSpec, rows: number, { words, min, max }: WideRange)
     },
     set(row, value) {
       if (typeof value === 'number') setNumber(row, value)
-      else {
-        invariant(typeof value === 'bigint', `${spec.name} is given integers`)
-        setBig(row, value)
-      }
+      else if (typeof value === 'bigint') setBig(row, value)
+      else throw wrongKind(spec, 'integers')
     },
     get(row) {
       const at = row * words * 2
@@ -171,7 +169,7 @@ function booleanCells(spec: CellSpec, rows: number): Cells {
       return { kind: 'boolean', values } as const
     },
     set(row, value) {
-      invariant(typeof value === 'boolean', `${spec.name} is given booleans`)
+      if (typeof value !== 'boolean') throw wrongKind(spec, 'booleans')
       values[row] = value ? 1 : 0
     },
     get: (row) => values[row] === 1,
@@ -190,7 +188,7 @@ function listCells(spec: CellSpec, empty: string | Uint8Array): Cells {
     },
     set(row, value) {
       const matches = isText ? typeof value === 'string' : value instanceof Uint8Array
-      invariant(matches, `${spec.name} is given ${isText ? 'texts' : 'bytes'}`)
+      if (!matches) throw wrongKind(spec, isText ? 'texts' : 'bytes')
       values[row] = value as string | Uint8Array
     },
     get: (row) => values[row]!,
@@ -207,6 +205,11 @@ function copyInto<T extends { set(from: T): void }>(target: T, source: T): T {
 
 function isNumeric(value: CellValue): value is number | bigint {
   return typeof value === 'number' || typeof value === 'bigint'
+}
+
+/** A bug. Made only when it is thrown: a text per value would cost more than the value. */
+function wrongKind({ name }: CellSpec, expected: string): Error {
+  return new Error(`invariant broken: column ${name} is given ${expected}`)
 }
 
 function outOfRange({ name, type }: CellSpec, value: number | bigint): TidemarkError {

@@ -4,7 +4,7 @@
  */
 import type { Calendar, DayIndex } from './day.ts'
 import type { ColumnSpec, RowBuffer } from './columns.ts'
-import type { EntityCodec } from './entity.ts'
+import type { Value } from './value.ts'
 import type { ViewPlan } from './view-plan.ts'
 import type { WindowEvaluator } from './window.ts'
 
@@ -53,15 +53,15 @@ export function featureColumns(view: ViewPlan): ColumnSpec[] {
   ]
 }
 
-/** Appends the row as of `day` of the entity that `windows` has loaded, if there is one. */
+/** Appends the row as of `day` of the entity that `windows` has loaded, if there is one. `entity`: its fields' values. */
 export function appendFeatureRow(
   rows: RowBuffer,
-  entity: string,
+  entity: readonly Value[],
   day: DayIndex,
   { view, windows, context }: { view: ViewPlan; windows: WindowEvaluator; context: RowContext },
 ): void {
   if (windows.rowKind(day) === 'none') return
-  let at = appendEntity(rows, view.entity, entity)
+  let at = appendEntity(rows, entity)
   rows.columns[at++]?.append(context.calendar.endOf(day))
   for (const value of windows.valuesAsOf(day)) rows.columns[at++]?.append(value)
   rows.columns[at++]?.append(windows.newestEvent(day) ?? null)
@@ -71,9 +71,9 @@ export function appendFeatureRow(
   rows.columns[at]?.append(context.run)
 }
 
-export function appendEntity(rows: RowBuffer, codec: EntityCodec, entity: string): number {
+export function appendEntity(rows: RowBuffer, entity: readonly Value[]): number {
   let at = 0
-  for (const value of codec.decode(entity)) rows.columns[at++]?.append(value)
+  for (const value of entity) rows.columns[at++]?.append(value)
   return at
 }
 

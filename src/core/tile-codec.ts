@@ -19,6 +19,10 @@ const MINUS_INFINITY = 250
 const INTEGER_BYTES = [1, 2, 3, 4, 7] as const
 const INTEGER = 251
 
+/** Where the eight bytes of a double are put together. */
+const FLOAT_BYTES = new Uint8Array(8)
+const FLOAT_VIEW = new DataView(FLOAT_BYTES.buffer)
+
 export class TileCodec {
   readonly #layout: TileLayout
   readonly #current: number
@@ -54,6 +58,11 @@ export class TileCodec {
     return this.#buffer.subarray(0, this.#at)
   }
 
+  /** The bytes in the current layout of a tile that was decoded into a slot. */
+  current(bytes: Uint8Array, slab: TileSlab, slot: number): Uint8Array {
+    return bytes[1] === this.#current ? bytes : this.encode(slab, slot)
+  }
+
   /** @throws STATE_DAMAGED for bytes of another format */
   decode(bytes: Uint8Array, slab: TileSlab, slot: number): void {
     const reader = bytes[0] === FORMAT ? this.#readers[bytes[1] ?? 255] : undefined
@@ -63,21 +72,20 @@ export class TileCodec {
         `a stored tile has format ${bytes[0]} and layout ${bytes[1]}, which this version cannot read. Use the version that wrote it, or rebuild the state from the log`,
       )
     }
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#at = 2
     this.#layout.clear(slab, slot)
     const base = slot * this.#layout.width
-    for (let i = 0; i < HEADER_CELLS; i += 1) slab.cells[base + i] = this.#readCell(view)
+    for (let i = 0; i < HEADER_CELLS; i += 1) slab.cells[base + i] = this.#readCell(bytes)
     for (const { cells, cell } of reader) {
       for (let i = 0; i < cells; i += 1) {
-        const value = this.#readCell(view)
+        const value = this.#readCell(bytes)
         if (cell !== undefined) slab.cells[base + cell + i] = value
       }
     }
     const texts = slot * this.#layout.textWidth
     for (const step of reader) {
       for (let i = 0; i < step.texts; i += 1) {
-        const value = this.#readText(view)
+        const value = this.#readText(bytes)
         if (step.text !== undefined) slab.texts[texts + step.text + i] = value
       }
     }
@@ -122,19 +130,21 @@ export class TileCodec {
     }
   }
 
-  #readCell(view: DataView): number {
-    const tag = view.getUint8(this.#at++)
+  #readCell(bytes: Uint8Array): number {
+    const tag = bytes[this.#at++] ?? NAN
     if (tag < NAN) return tag
     if (tag === NAN) return NaN
     if (tag === MINUS_INFINITY) return -Infinity
     if (tag === FLOAT) {
+      for (let i = 0; i < 8; i += 1) FLOAT_BYTES[i] = bytes[this.#at + i] ?? 0
       this.#at += 8
-      return view.getFloat64(this.#at - 8, true)
+      return FLOAT_VIEW.getFloat64(0, true)
     }
-    const bytes = INTEGER_BYTES[tag - INTEGER] ?? 7
-    let value = view.getInt8(this.#at + bytes - 1)
-    for (let i = bytes - 2; i >= 0; i -= 1) value = value * 256 + view.getUint8(this.#at + i)
-    this.#at += bytes
+    const size = INTEGER_BYTES[tag - INTEGER] ?? 7
+    const top = bytes[this.#at + size - 1] ?? 0
+    let value = top < 128 ? top : top - 256
+    for (let i = size - 2; i >= 0; i -= 1) value = value * 256 + (bytes[this.#at + i] ?? 0)
+    this.#at += size
     return value
   }
 
@@ -151,12 +161,12 @@ export class TileCodec {
     this.#at += bytes.length
   }
 
-  #readText(view: DataView): string | null {
-    const length = this.#readCell(view)
+  #readText(bytes: Uint8Array): string | null {
+    const length = this.#readCell(bytes)
     if (length === 0) return null
-    const start = view.byteOffset + this.#at
+    const start = this.#at
     this.#at += length - 1
-    return this.#decoder.decode(new Uint8Array(view.buffer, start, length - 1))
+    return this.#decoder.decode(bytes.subarray(start, this.#at))
   }
 
   #reserve(bytes: number): void {

@@ -9,6 +9,7 @@ import { appendEntity } from './feature-row.ts'
 import type { TileCodec } from './tile-codec.ts'
 import { EVENT_TIME_CELL, OFFSET_CELL } from './tile-slab.ts'
 import type { TileSlab } from './tile-slab.ts'
+import type { Value } from './value.ts'
 import type { ViewPlan } from './view-plan.ts'
 
 export function tileColumns(view: ViewPlan): ColumnSpec[] {
@@ -31,8 +32,12 @@ export function tileColumns(view: ViewPlan): ColumnSpec[] {
       type: { kind: 'int64' },
       description: 'Offset of the last record in the tile',
     },
-    { name: '_tile', type: { kind: 'binary' }, description: 'The partial aggregates; see _layout' },
-    { name: '_layout', type: { kind: 'string' }, description: 'Which aggregates _tile holds' },
+    {
+      name: '_tile',
+      type: { kind: 'binary' },
+      description:
+        'The partial aggregates; the generation record with this _definition names them, in order',
+    },
     {
       name: '_definition',
       type: { kind: 'string' },
@@ -56,7 +61,6 @@ export class TileRows {
   readonly #codec: TileCodec
   readonly #slab: TileSlab
   readonly #slot: number
-  readonly #layout: string
   readonly #aggregates: readonly number[]
 
   constructor(view: ViewPlan, codec: TileCodec) {
@@ -64,19 +68,18 @@ export class TileRows {
     this.#codec = codec
     this.#slab = view.layout.slab()
     this.#slot = this.#slab.allocate()
-    this.#layout = JSON.stringify(view.layout.signature)
     this.#aggregates = view.definition.features.map(({ name }) => aggregateIndex(view, name))
   }
 
   append(
     rows: RowBuffer,
-    entity: string,
+    entity: readonly Value[],
     tile: { readonly day: DayIndex; readonly bytes: Uint8Array },
     context: { readonly calendar: Calendar; readonly run: string },
   ): void {
     const { layout } = this.#view
     this.#codec.decode(tile.bytes, this.#slab, this.#slot)
-    let at = appendEntity(rows, this.#view.entity, entity)
+    let at = appendEntity(rows, entity)
     rows.columns[at++]?.append(context.calendar.endOf(tile.day))
     for (const index of this.#aggregates) {
       const aggregate = layout.placed[index]?.aggregate
@@ -86,8 +89,7 @@ export class TileRows {
     }
     rows.columns[at++]?.append(this.#slab.cell(this.#slot, EVENT_TIME_CELL))
     rows.columns[at++]?.append(this.#slab.cell(this.#slot, OFFSET_CELL))
-    rows.columns[at++]?.append(this.#codec.encode(this.#slab, this.#slot).slice())
-    rows.columns[at++]?.append(this.#layout)
+    rows.columns[at++]?.append(this.#codec.current(tile.bytes, this.#slab, this.#slot).slice())
     rows.columns[at++]?.append(this.#view.definition.hash)
     rows.columns[at]?.append(context.run)
   }

@@ -93,6 +93,7 @@ export class SlotReader {
     const windows = this.#windows[view]
     invariant(plan && windows, `view ${view} is planned`)
     windows.load(entity)
+    const values = plan.entity.decode(entity.entity)
     const context = {
       calendar,
       run,
@@ -100,11 +101,11 @@ export class SlotReader {
       closedAt: (day: DayIndex) => this.#closedAt.get(day),
     }
     for (const [day, rows] of read.rows) {
-      appendFeatureRow(rows, entity.entity, day, { view: plan, windows, context })
+      appendFeatureRow(rows, values, day, { view: plan, windows, context })
     }
     for (const tile of entity.tiles) {
       const rows = read.tiles.get(tile.day)
-      if (rows) this.#tileRows[view]?.append(rows, entity.entity, tile, context)
+      if (rows) this.#tileRows[view]?.append(rows, values, tile, context)
     }
   }
 

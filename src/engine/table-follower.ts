@@ -265,7 +265,9 @@ export class TableFollower {
     )
     lane.written(changes, complete)
     for (const { day, slot, position } of changes) {
-      this.#flushed.set(formatSlot({ kind: lane.kind, view: lane.view, day, slot }), position)
+      const key = formatSlot({ kind: lane.kind, view: lane.view, day, slot })
+      // One that was dirtied meanwhile is not waited for: no commit could clear it.
+      if ((this.#dirty.get(key) ?? Infinity) < position) this.#flushed.set(key, position)
     }
   }
 

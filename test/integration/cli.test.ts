@@ -1,5 +1,5 @@
 /** The command line as a user meets it: processes, directories, exit codes, what stands on which stream. */
-import { appendFileSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CliDirectory } from '../support/cli-process.ts'
 import type { Ended } from '../support/cli-process.ts'
@@ -317,7 +317,7 @@ describe('exit codes and what is told', () => {
     expect((await shop.run('status')).stdout).toMatch(
       /partition 0: not started; `tidemark run` begins it/,
     )
-    expect(existsSync(shop.path('online'))).toBe(false)
+    expect(readdirSync(shop.directory).sort()).toEqual(['events', 'pipeline.yaml'])
   })
 
   test('doctor exits with 1 where the times do not fit, and says which unit would', async () => {

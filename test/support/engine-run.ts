@@ -200,7 +200,7 @@ function memoryRecord(record: RawPartition['records'][number]): MemoryRecord {
   }
 }
 
-function actualReject({ partition, offset, reason, views, late }: Reject): ActualReject {
+export function actualReject({ partition, offset, reason, views, late }: Reject): ActualReject {
   const withoutVersion = (title: string): string => title.replace(/@\d+$/, '')
   return {
     partition,
