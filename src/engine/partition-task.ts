@@ -21,7 +21,7 @@ import type { IdleTicks } from './idle-ticks.ts'
 import { maintenanceBounds } from './maintenance-bounds.ts'
 import { encodeTiles } from './tile-writes.ts'
 
-const FETCH_BYTES = 4 * 1024 * 1024
+const FETCH_BYTES = 2 * 1024 * 1024
 /** What followers may read between two batches while there is something to fold. */
 const TURN_BUDGET_MS = 15
 const IDLE_TURN_BUDGET_MS = 200

@@ -11,7 +11,7 @@
 import type { DayIndex } from '../core/day.ts'
 import { formatSlot, parseSlot } from '../core/dirty-slot.ts'
 import type { SlotKind } from '../core/dirty-slot.ts'
-import { invariant } from '../errors.ts'
+import { invariant, TidemarkError } from '../errors.ts'
 import type { PartitionContext } from './partition-context.ts'
 import type { FeatureTable, SlotChange, StateCommit } from './ports.ts'
 import { retryForEver } from './retry.ts'
@@ -255,14 +255,20 @@ export class TableFollower {
     const complete = lane.completeWith(changes, committed.closedDay)
     const advanced = complete !== undefined && complete !== lane.complete
     if (changes.length === 0 && !advanced) return
-    await this.#retry(`${lane.table.spec.name}: transaction`, () =>
-      lane.table.commit({
-        generation,
-        run,
-        changes,
-        complete: complete === undefined ? [] : [{ partition, day: complete }],
-      }),
-    )
+    const transaction = {
+      generation,
+      run,
+      changes,
+      complete: complete === undefined ? [] : [{ partition, day: complete }],
+    }
+    try {
+      await this.#retry(`${lane.table.spec.name}: transaction`, () => lane.table.commit(transaction))
+    } catch (error) {
+      if (!(error instanceof TidemarkError) || error.code !== 'STAGED_FILES_EXPIRED') throw error
+      // A vacuum may have taken a file that waited too long: the slots stay dirty, and the next flush writes them anew.
+      this.#context.log.warn({}, error.message)
+      return
+    }
     lane.written(changes, complete)
     for (const { day, slot, position } of changes) {
       const key = formatSlot({ kind: lane.kind, view: lane.view, day, slot })
