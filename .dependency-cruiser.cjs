@@ -4,7 +4,7 @@
  *
  * `npm run depcruise` enforces it; test/boundaries.test.ts sees that every planted violation is found.
  */
-const ADAPTERS = 'leveldb|duckdb|table|source|format|rejects|definition'
+const ADAPTERS = 'leveldb|duckdb|memory|table|source|format|rejects|definition'
 
 /** Vendor packages and the one folder that may import each. */
 const VENDORS = {

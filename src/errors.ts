@@ -13,10 +13,10 @@ const CATALOGUE = {
   DEFINITION_CHANGED: { retryable: false, exitCode: 2 },
   /** The source is not what the state was built from (partitions added, log deleted and made again). */
   SOURCE_CHANGED: { retryable: false, exitCode: 1 },
-  SOURCE_UNREADABLE: { retryable: true, exitCode: 1 },
+  SOURCE_UNREADABLE: { retryable: false, exitCode: 1 },
   /** The offset that the state needs is no longer in the log. */
   OFFSET_GONE: { retryable: false, exitCode: 1 },
-  STATE_LOCKED: { retryable: true, exitCode: 1 },
+  STATE_LOCKED: { retryable: false, exitCode: 1 },
   STATE_DAMAGED: { retryable: false, exitCode: 1 },
   STATE_WRITE_FAILED: { retryable: false, exitCode: 1 },
   ONLINE_UNAVAILABLE: { retryable: true, exitCode: 1 },

@@ -4,8 +4,8 @@
  * Typed arrays under the hood: a feature row of the hot path must cost no object per value. What a column can hold is
  * checked when it is appended, with the column's name, so that nothing is rounded or wrapped on the way to a file.
  */
-import { createCells } from './column-cells.ts'
-import type { ColumnData } from './column-cells.ts'
+import { createVector } from './create-vector.ts'
+import type { ColumnData } from './typed-vector.ts'
 import type { ColumnType, Value } from './value.ts'
 
 export interface ColumnSpec {
@@ -55,58 +55,4 @@ export function createRowBuffer(specs: readonly ColumnSpec[]): GrowingRows {
       for (const column of columns) column.reset()
     },
   }
-}
-
-/** A buffer has no memory before its first row, since many slots of a day are empty, and keeps what it has grown to. */
-const ROWS_AT_FIRST = 32
-
-function createVector(spec: ColumnSpec): GrowingVector & { reset(): void } {
-  const cells = createCells(spec, 0)
-  let nulls = new Uint8Array(0)
-  let length = 0
-  let nullCount = 0
-
-  return {
-    type: spec.type,
-    get length() {
-      return length
-    },
-    get data() {
-      return cells.data
-    },
-    get nulls() {
-      return nulls
-    },
-    get nullCount() {
-      return nullCount
-    },
-    append(value) {
-      if (length === nulls.length) {
-        const rows = Math.max(ROWS_AT_FIRST, length * 2)
-        cells.grow(rows)
-        nulls = growBytes(nulls, rows)
-      }
-      if (value === null) {
-        nullCount++
-        cells.clear(length)
-      } else {
-        cells.set(length, value)
-      }
-      nulls[length++] = value === null ? 1 : 0
-    },
-    at(row) {
-      return row < length && nulls[row] === 0 ? cells.get(row) : null
-    },
-    reset() {
-      cells.reset()
-      length = 0
-      nullCount = 0
-    },
-  }
-}
-
-function growBytes(bytes: Uint8Array<ArrayBuffer>, length: number): Uint8Array<ArrayBuffer> {
-  const grown = new Uint8Array(length)
-  grown.set(bytes)
-  return grown
 }

@@ -66,7 +66,7 @@ export function appendFeatureRow(
   for (const value of windows.valuesAsOf(day)) rows.columns[at++]?.append(value)
   rows.columns[at++]?.append(windows.newestEvent(day) ?? null)
   rows.columns[at++]?.append(context.completeFrom ?? null)
-  rows.columns[at++]?.append(view.definition.hash)
+  rows.columns[at++]?.append(view.definitionOf(day))
   rows.columns[at++]?.append(laterOf(context.closedAt(day), windows.latestTimestamp(day)))
   rows.columns[at]?.append(context.run)
 }

@@ -59,9 +59,9 @@ function extendView(
   const where = `views.${before.name}`
   if (before.base !== after.base)
     differences.push(`${where}: another entity or filter under version ${before.version}`)
-  if (after.longestWindow > before.longestWindow) {
+  if (after.longestWindow !== before.longestWindow) {
     differences.push(
-      `${where}: a window of ${after.longestWindow} days reaches behind the stored tiles (${before.longestWindow} days)`,
+      `${where}: the longest window was ${before.longestWindow} days and is now ${after.longestWindow}: it decides which rows and tiles there are`,
     )
   }
   for (const name of Object.keys(before.columns)) {
@@ -77,7 +77,9 @@ function extendView(
       known ??
       addedColumn(column, { before, now, differences, where: `${where}: the added column ${name}` })
   }
-  return { ...after, columns }
+  const earlier =
+    now.closedDay === undefined ? [] : [{ hash: before.hash, before: now.closedDay + 1 }]
+  return { ...after, columns, earlier: [...before.earlier, ...earlier] }
 }
 
 function addedColumn(

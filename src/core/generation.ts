@@ -43,6 +43,8 @@ export interface RecordedView {
   readonly name: string
   readonly version: number
   readonly hash: string
+  /** Hashes of earlier generations with the day before which rows carry them; ascending. */
+  readonly earlier: readonly { readonly hash: string; readonly before: DayIndex }[]
   /** Entity and filter, canonical: what cannot change within a version. */
   readonly base: string
   readonly longestWindow: number
@@ -115,6 +117,7 @@ function recordedView({ source: { fields } }: Pipeline, view: ViewPlan): Recorde
     name,
     version,
     hash,
+    earlier: [],
     base: JSON.stringify([entity, where ? canonicalCondition(where, fields) : null]),
     longestWindow: view.longestWindow,
     aggregates: view.layout.placed.map(({ key }) => key),
@@ -134,7 +137,6 @@ export function policyDifferences(stored: GenerationRecord, wanted: GenerationRe
   compare('semantics of the engine', stored.semantics, wanted.semantics)
   compare('time zone data', stored.zoneData, wanted.zoneData)
   compare('sinks.offline.slots', stored.slots, wanted.slots)
-  compare('partitions', stored.segments.length, wanted.segments.length)
   for (const name of Object.keys(wanted.policy) as (keyof Policy)[]) {
     compare(POLICY_KEYS[name], stored.policy[name], wanted.policy[name])
   }

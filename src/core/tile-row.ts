@@ -90,7 +90,7 @@ export class TileRows {
     rows.columns[at++]?.append(this.#slab.cell(this.#slot, EVENT_TIME_CELL))
     rows.columns[at++]?.append(this.#slab.cell(this.#slot, OFFSET_CELL))
     rows.columns[at++]?.append(this.#codec.current(tile.bytes, this.#slab, this.#slot).slice())
-    rows.columns[at++]?.append(this.#view.definition.hash)
+    rows.columns[at++]?.append(this.#view.definitionOf(tile.day))
     rows.columns[at]?.append(context.run)
   }
 }

@@ -44,6 +44,8 @@ export interface ViewPlan {
   /** Distinct windows that a feature uses, ascending, in days. */
   readonly windows: readonly number[]
   readonly longestWindow: number
+  /** Hash of the definition that the rows and tiles of a day belong to. */
+  definitionOf(day: DayIndex): string
   /** What a row computes, in order: aggregates, then derived. */
   readonly features: readonly FeatureColumn[]
 }
@@ -85,21 +87,26 @@ interface DerivedColumn extends ColumnSpec {
   readonly evaluate: Evaluator
 }
 
-/** First days of columns that were added later, by view and column name; see `GenerationRecord`. */
-export type ColumnsSince = (view: ViewDefinition, column: string) => DayIndex | undefined
+/** What a generation's record adds to the definitions: when columns were added, and what hashes were in force before. */
+export interface ViewHistory {
+  readonly columns: Readonly<Record<string, { readonly since?: DayIndex }>>
+  readonly earlier: readonly { readonly hash: string; readonly before: DayIndex }[]
+}
 
 /** Views in the order of their numbers in states. */
 export function planViews(
   pipeline: Pipeline,
-  columnsSince: ColumnsSince = () => undefined,
+  historyOf: (view: ViewDefinition) => ViewHistory | undefined = () => undefined,
 ): ViewPlan[] {
-  return pipeline.views.map((view, index) => planView(pipeline, view, { index, columnsSince }))
+  return pipeline.views.map((view, index) =>
+    planView(pipeline, view, { index, history: historyOf(view) ?? { columns: {}, earlier: [] } }),
+  )
 }
 
 function planView(
   pipeline: Pipeline,
   view: ViewDefinition,
-  { index, columnsSince }: { readonly index: number; readonly columnsSince: ColumnsSince },
+  { index, history }: { readonly index: number; readonly history: ViewHistory },
 ): ViewPlan {
   const { fields } = pipeline.source
   const indexOf = fieldIndex(fields)
@@ -128,7 +135,8 @@ function planView(
     adders,
     windows,
     longestWindow: Math.max(...view.windows),
-    features: featureColumns(view, { layout, aggregateOf, windows, columnsSince }),
+    definitionOf: (day) => history.earlier.find(({ before }) => day < before)?.hash ?? view.hash,
+    features: featureColumns(view, { layout, aggregateOf, windows, history }),
   }
 }
 
@@ -198,11 +206,11 @@ function featureColumns(
   view: ViewDefinition,
   planned: Pick<PlannedAggregates, 'layout' | 'aggregateOf'> & {
     readonly windows: readonly number[]
-    readonly columnsSince: ColumnsSince
+    readonly history: ViewHistory
   },
 ): FeatureColumn[] {
   const columns: FeatureColumn[] = []
-  const sinceOf = (name: string): DayIndex => planned.columnsSince(view, name) ?? -Infinity
+  const sinceOf = (name: string): DayIndex => planned.history.columns[name]?.since ?? -Infinity
   for (const feature of view.features) {
     const aggregate = planned.aggregateOf.get(feature) ?? 0
     const type = planned.layout.placed[aggregate]?.aggregate.type ?? { kind: 'int64' }

@@ -58,6 +58,7 @@ export class IdleTicks {
   /** Called while the log is at its end and nothing is held back. */
   async tick(time: PartitionTime): Promise<TickClose | undefined> {
     const { idleAfterMs, outOfOrdernessMs } = this.#policy
+    if (time.state.maxEventTime === undefined) return undefined
     if (this.#clock.monotonicMs() - this.#lastRecordMs < idleAfterMs) return undefined
     const wallMs = this.#clock.wallMs()
     const claim = wallMs - outOfOrdernessMs - idleAfterMs

@@ -54,6 +54,7 @@ function nextRecord(
   { stored, wanted }: { readonly stored: GenerationRecord; readonly wanted: GenerationRecord },
   heads: readonly (StateHead | undefined)[],
 ): GenerationRecord {
+  checkPartitions(pipeline, stored.segments.length, heads.length)
   const policy = policyDifferences(stored, wanted)
   const change = compareGenerations(stored, wanted, statesNow(pipeline, heads))
   const differences = [...policy, ...(change.kind === 'refused' ? change.differences : [])]
@@ -65,6 +66,16 @@ function nextRecord(
     ])
   }
   return change.record
+}
+
+/** @throws SOURCE_CHANGED: a key may lie in another partition now */
+function checkPartitions({ name }: Pipeline, before: number, now: number): void {
+  if (before === now) return
+  throw new TidemarkError(
+    'SOURCE_CHANGED',
+    `${name}: the log had ${before} partitions and has ${now} now, so keys may have moved between them. Nothing was read. ` +
+      'Bring the old number back, or begin anew in empty places (state, sinks) on the log as it is',
+  )
 }
 
 function statesNow(pipeline: Pipeline, heads: readonly (StateHead | undefined)[]): StatesNow {
@@ -89,12 +100,9 @@ function planRecorded(pipeline: Pipeline, record: GenerationRecord): ViewPlan[] 
   const views = record.views.flatMap(({ name, version }) =>
     pipeline.views.filter((view) => view.name === name && view.version === version),
   )
-  return planViews({ ...pipeline, views }, (view, column) => {
-    const recorded = record.views.find(
-      ({ name, version }) => name === view.name && version === view.version,
-    )
-    return recorded?.columns[column]?.since
-  })
+  return planViews({ ...pipeline, views }, (view) =>
+    record.views.find(({ name, version }) => name === view.name && version === view.version),
+  )
 }
 
 function changed(

@@ -2,7 +2,7 @@
  * Opening a partition: its state is checked against the log and the definitions, its followers compare what the sinks hold
  * with what the state knows, and the loop is made ready. Nothing is written before all of it has passed.
  */
-import { createCalendar } from '../core/day.ts'
+import { createCalendar, formatDay } from '../core/day.ts'
 import type { DayIndex } from '../core/day.ts'
 import { NO_TIME, PartitionTime } from '../core/partition-time.ts'
 import { TileCodec } from '../core/tile-codec.ts'
@@ -186,9 +186,34 @@ async function openTable(
       tiles: (await tiles.complete()).get(partition),
     })),
   )
+  complete.forEach(({ rows }, view) => {
+    checkTable(context.views[view]?.title ?? '', {
+      partition,
+      table: rows,
+      state: head.table.complete[view] ?? undefined,
+    })
+  })
   const closedAt = new Map(head.time.tickCloses)
   for (const { day, timestamp } of await state.milestones()) {
     if (!Number.isNaN(timestamp)) closedAt.set(day, timestamp)
   }
   return new TableFollower(context, { tables, complete, dirty: await state.dirtySlots(), closedAt })
+}
+
+/** A table that lacks days which the state had written was deleted or brought back from an older copy. */
+function checkTable(
+  view: string,
+  days: {
+    readonly partition: number
+    readonly table: DayIndex | undefined
+    readonly state: DayIndex | undefined
+  },
+): void {
+  const { partition, table, state } = days
+  if (state === undefined || (table !== undefined && table >= state)) return
+  throw new TidemarkError(
+    'TABLE_REFUSED',
+    `the table of ${view} holds partition ${partition} ${table === undefined ? 'for no day' : `up to ${formatDay(table)}`}, but the state has written it up to ${formatDay(state)}: it was deleted, or is an older copy. ` +
+      'Nothing was written. Bring the table back; or move the state away too and run again: the log fills both',
+  )
 }

@@ -58,6 +58,8 @@ export class PartitionTask {
   #records = 0
   #phase: PartitionProgress['phase'] = 'starting'
   #maintenanceDue = true
+  /** The last read found nothing, at the end of the log. */
+  #sawEnd = false
 
   constructor(parts: PartitionTaskParts) {
     this.#parts = parts
@@ -121,6 +123,7 @@ export class PartitionTask {
     const { reader } = this.#parts
     this.#fetch ??= reader.read(FETCH_BYTES)
     const batch = await this.#fetch
+    this.#sawEnd = batch === undefined && reader.lag(this.#nextOffset) === 0
     // The next one is fetched while this one is folded.
     this.#fetch = batch ? reader.read(FETCH_BYTES) : undefined
     this.#fetch?.catch(() => undefined)
@@ -204,7 +207,9 @@ export class PartitionTask {
   /** @returns true when the run is to end: at `stopAt`, all committed, all followers done */
   async #drainedAtEnd(): Promise<boolean> {
     const { stopAt, online, table } = this.#parts
-    if (stopAt === undefined || this.#nextOffset < stopAt) return false
+    if (stopAt === undefined) return false
+    // A log may end in what is no record (blank lines, a header alone): then its end is never the next offset.
+    if (this.#nextOffset < stopAt && !this.#sawEnd) return false
     if (this.#hasUncommitted()) await this.#commit()
     this.#phase = 'draining'
     online?.drain()

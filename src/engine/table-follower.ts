@@ -262,7 +262,9 @@ export class TableFollower {
       complete: complete === undefined ? [] : [{ partition, day: complete }],
     }
     try {
-      await this.#retry(`${lane.table.spec.name}: transaction`, () => lane.table.commit(transaction))
+      await this.#retry(`${lane.table.spec.name}: transaction`, () =>
+        lane.table.commit(transaction),
+      )
     } catch (error) {
       if (!(error instanceof TidemarkError) || error.code !== 'STAGED_FILES_EXPIRED') throw error
       // A vacuum may have taken a file that waited too long: the slots stay dirty, and the next flush writes them anew.

@@ -18,15 +18,8 @@ import {
 } from './keys.ts'
 import { type Layout, isSettled, withDays } from './layout.ts'
 import { encodeMilestone } from './milestone-record.ts'
-import {
-  LOOSE_OVERHEAD,
-  NO_TILES,
-  type StoredTile,
-  decodeSettled,
-  encodeSettled,
-  withTiles,
-  writeLoose,
-} from './tile-record.ts'
+import { renewed } from './renewal.ts'
+import { LOOSE_OVERHEAD, type StoredTile, writeLoose } from './tile-record.ts'
 import { varintLength, writeVarint } from './varint.ts'
 
 export interface PreparedCommit {
@@ -53,9 +46,7 @@ export async function prepareCommit(
     write: (batch) => {
       putLoose(batch, loose)
       lateKeys.forEach((key, index) => {
-        const value = found[index]
-        const record = value === undefined ? NO_TILES : decodeSettled(value)
-        batch.put(key, encodeSettled(withTiles(record, late.get(key) ?? [])))
+        batch.put(key, renewed(found[index], late.get(key) ?? [], -Infinity))
       })
       putRest(batch, commit)
     },

@@ -9,8 +9,9 @@ import type { Database } from './database.ts'
 import { historyPlace, historyRange, idRange } from './keys.ts'
 import type { Layout } from './layout.ts'
 import { type Piece, recordWrites } from './piece.ts'
+import { renewed } from './renewal.ts'
 import { settle } from './settling.ts'
-import { decodeSettled, evicted, oldestSettled } from './tile-record.ts'
+import { oldestSettled } from './tile-record.ts'
 
 /** Bounds the memory of a piece, whatever the caller allows. */
 const PIECE_MAX = 2000
@@ -43,7 +44,7 @@ async function evict(
     .filter(([, value]) => (oldestSettled(value) ?? Infinity) < evicting.before)
     .map(([key, value]) => ({
       place: historyPlace(key),
-      record: evicted(decodeSettled(value), evicting.before),
+      record: renewed(value, [], evicting.before),
     }))
   const last = entries.at(-1)
   const done = last === undefined ? {} : { done: historyPlace(last[0]) }

@@ -3,7 +3,7 @@ import type { Database } from './database.ts'
 import type { Batch } from './entry.ts'
 import { type RecordPlace, historyKey, looseKey } from './keys.ts'
 import type { Layout } from './layout.ts'
-import { type SettledTiles, encodeSettled } from './tile-record.ts'
+import { oldestSettled } from './tile-record.ts'
 
 export interface Piece {
   /** Written with the rest, so that a restart goes on where the last piece ended. */
@@ -18,9 +18,9 @@ export interface Piece {
 export async function recordWrites(
   database: Database,
   layout: Layout,
-  changed: readonly { readonly place: RecordPlace; readonly record: SettledTiles }[],
+  changed: readonly { readonly place: RecordPlace; readonly record: Uint8Array }[],
 ): Promise<(batch: Batch) => void> {
-  const empty = changed.filter(({ record }) => record.tiles.length === 0)
+  const empty = changed.filter(({ record }) => oldestSettled(record) === undefined)
   const loose = await haveLooseTiles(
     database,
     layout,
@@ -31,7 +31,7 @@ export async function recordWrites(
     for (const change of changed) {
       const key = historyKey(change.place)
       if (gone.has(change)) batch.del(key)
-      else batch.put(key, encodeSettled(change.record))
+      else batch.put(key, change.record)
     }
   }
 }

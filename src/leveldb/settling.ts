@@ -20,14 +20,8 @@ import {
 } from './keys.ts'
 import type { Layout } from './layout.ts'
 import { type Piece, recordWrites } from './piece.ts'
-import {
-  NO_TILES,
-  type StoredTile,
-  decodeSettled,
-  evicted,
-  readLoose,
-  withTiles,
-} from './tile-record.ts'
+import { renewed } from './renewal.ts'
+import { type StoredTile, readLoose } from './tile-record.ts'
 
 /** The next piece of settling; undefined: no day is due. */
 export async function settle(
@@ -78,9 +72,8 @@ async function settleEntities(
 ): Promise<Piece> {
   const found = await database.getMany([...entities.keys()])
   const changed = [...entities.values()].map(({ place, tiles }, index) => {
-    const value = found[index]
-    const record = withTiles(value === undefined ? NO_TILES : decodeSettled(value), tiles)
-    return { place, record: evicted(record, bounds.evictBefore[place.view] ?? -Infinity) }
+    const keptFrom = bounds.evictBefore[place.view] ?? -Infinity
+    return { place, record: renewed(found[index], tiles, keptFrom) }
   })
   const { settling } = layout
   const moved = { ...layout, settling: { ...settling, done } }

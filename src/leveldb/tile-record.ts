@@ -21,7 +21,7 @@ import {
 } from './varint.ts'
 
 const LOOSE_FORMAT = 1
-const SETTLED_FORMAT = 1
+export const SETTLED_FORMAT = 1
 /** Bytes that a loose tile takes beyond its own: the format and the longest offset. */
 export const LOOSE_OVERHEAD = 9
 
@@ -63,19 +63,53 @@ export function encodeSettled({ evictedOffset, tiles }: SettledTiles): Uint8Arra
   at = writeVarint(bytes, at, tiles.length)
   let before: DayIndex | undefined
   for (const tile of tiles) {
-    at = writeVarint(bytes, at, distance(tile.day, before))
-    at = writeVarint(bytes, at, tile.offset)
-    at = writeVarint(bytes, at, tile.bytes.length)
-    bytes.set(tile.bytes, at)
-    at += tile.bytes.length
+    at = writeTile(bytes, at, tile, before)
     before = tile.day
   }
   return bytes
 }
 
+/** Writes a tile of a record after the tile of the day `before`; returns the place after it. */
+export function writeTile(
+  target: Uint8Array,
+  start: number,
+  { day, offset, bytes }: StoredTile,
+  before: DayIndex | undefined,
+): number {
+  let at = writeVarint(target, start, distance(day, before))
+  at = writeVarint(target, at, offset)
+  at = writeVarint(target, at, bytes.length)
+  target.set(bytes, at)
+  return at + bytes.length
+}
+
+/** How many bytes `writeTile` writes. */
+export function tileLength(
+  { day, offset, bytes }: StoredTile,
+  before: DayIndex | undefined,
+): number {
+  const { length } = bytes
+  const head = varintLength(distance(day, before)) + varintLength(offset) + varintLength(length)
+  return head + length
+}
+
+/** Moves the cursor from after a tile's day to the next tile; returns the tile's offset. */
+export function skipTile(cursor: Cursor): number {
+  const offset = readVarint(cursor)
+  const length = readVarint(cursor)
+  cursor.at += length
+  if (cursor.at > cursor.bytes.length) throw truncated(cursor.bytes)
+  return offset
+}
+
+/** A cursor after the format of a record. */
+export function openSettled(value: Uint8Array): Cursor {
+  return open(value, SETTLED_FORMAT, 'record of settled tiles')
+}
+
 /** The tiles' bytes are views of the value. */
 export function decodeSettled(value: Uint8Array): SettledTiles {
-  const cursor = open(value, SETTLED_FORMAT, 'record of settled tiles')
+  const cursor = openSettled(value)
   const evictedOffset = readVarint(cursor) - 1
   const tiles: StoredTile[] = []
   let before: DayIndex | undefined
@@ -89,7 +123,7 @@ export function decodeSettled(value: Uint8Array): SettledTiles {
 
 /** The bytes of one settled tile, found without looking at the others' contents. */
 export function findSettled(value: Uint8Array, day: DayIndex): Uint8Array | undefined {
-  const cursor = open(value, SETTLED_FORMAT, 'record of settled tiles')
+  const cursor = openSettled(value)
   readVarint(cursor)
   let before: DayIndex | undefined
   for (let left = readVarint(cursor); left > 0; left -= 1) {
@@ -105,7 +139,7 @@ export function findSettled(value: Uint8Array, day: DayIndex): Uint8Array | unde
 
 /** The oldest day of a record; undefined where all its tiles were evicted. */
 export function oldestSettled(value: Uint8Array): DayIndex | undefined {
-  const cursor = open(value, SETTLED_FORMAT, 'record of settled tiles')
+  const cursor = openSettled(value)
   readVarint(cursor)
   return readVarint(cursor) === 0 ? undefined : readDay(cursor, undefined)
 }
@@ -139,8 +173,7 @@ function settledLength(evictedOffset: number, tiles: readonly StoredTile[]): num
   let length = 1 + varintLength(evictedOffset + 1) + varintLength(tiles.length)
   let before: DayIndex | undefined
   for (const tile of tiles) {
-    length += varintLength(distance(tile.day, before)) + varintLength(tile.offset)
-    length += varintLength(tile.bytes.length) + tile.bytes.length
+    length += tileLength(tile, before)
     before = tile.day
   }
   return length

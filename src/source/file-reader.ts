@@ -43,6 +43,8 @@ export class FileReader implements PartitionReader {
   #end: number
   /** The furthest boundary that a search for the end has found. */
   #boundary = 0
+  /** What the caller takes for its position: the end of the last batch that it was given. */
+  #given: number
   #headerSeen = false
   #identity: string | undefined
 
@@ -53,6 +55,7 @@ export class FileReader implements PartitionReader {
     this.#size = found.size
     this.#end = found.size
     this.#base = Math.max(offset, file.framing.headerBytes)
+    this.#given = offset
     this.#readAt = (position, length) => this.#readBytes(position, length)
   }
 
@@ -94,7 +97,9 @@ export class FileReader implements PartitionReader {
   }
 
   lag(offset: number): number {
-    return Math.max(0, this.#end - Math.max(offset, this.#file.framing.headerBytes))
+    // Behind the last record that was given out there may be what is none, such as blank lines.
+    const passed = offset === this.#given ? this.#offset : offset
+    return Math.max(0, this.#end - Math.max(passed, this.#file.framing.headerBytes))
   }
 
   /** Of the first record's bytes: an append-only file can never change them. */
@@ -141,7 +146,10 @@ export class FileReader implements PartitionReader {
     const { next, needed, damage } = this.#file.framing.split(piece, bytesMax, this.#columns)
     this.#cursor = next
     this.#needed = needed
-    if (this.#columns.count > 0) return takeBatch(this.#columns, this.#block, this.#offset)
+    if (this.#columns.count > 0) {
+      this.#given = this.#offset
+      return takeBatch(this.#columns, this.#block, this.#offset)
+    }
     // Records before the damage were given out first: they are good, and the position told is the exact one.
     if (damage !== undefined) throw damaged(this.#file, this.#offset, damage)
     return undefined

@@ -37,7 +37,7 @@ export async function viewTable(table: DeltaTable, version?: number): Promise<Ta
   return table.log.latest((snapshot) => viewOf(table.name, existing(table, snapshot)))
 }
 
-/** What `tidemark table describe` tells. */
+/** What `tidemark table show` tells. */
 export interface TableDescription {
   readonly name: string
   readonly location: string

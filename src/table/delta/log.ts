@@ -76,7 +76,7 @@ export class DeltaLog {
     throw new TidemarkError(
       'TABLE_REFUSED',
       `${this.folder}: version ${version} cannot be read: the newest is ${newest}, and old ones go with their log. ` +
-        `Ask for a version that \`tidemark table describe\` lists.`,
+        `Ask for a version that \`tidemark table show\` lists.`,
     )
   }
 

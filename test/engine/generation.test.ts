@@ -1,0 +1,111 @@
+/** What may change between two runs: nothing that would give other content, columns that need no replay, and what is refused. */
+import { describe, expect, test } from 'vitest'
+import type { ViewDefinition } from '../../src/core/definition.ts'
+import { MemoryTables } from '../../src/memory/tables.ts'
+import { COUNT, day, viewOf } from '../support/builders.ts'
+import { Rig } from './rig.ts'
+
+const LAST = { name: 'newest', aggregate: 'last', field: 'user' } as const
+
+async function ranOnce(view: ViewDefinition): Promise<Rig> {
+  const rig = new Rig({ views: [view] })
+  rig.append(['2024-03-04 10:00', '2024-03-05 10:00', '2024-03-06 10:00'])
+  await rig.runToEnd()
+  return rig
+}
+
+function change(rig: Rig, view: ViewDefinition): void {
+  rig.pipeline = { ...rig.pipeline, views: [{ ...view, hash: `${view.hash}, changed` }] }
+}
+
+async function generations(rig: Rig): Promise<number> {
+  return (await rig.generations.list()).length
+}
+
+describe('columns that are added', () => {
+  test('a window that stored tiles answer needs no backfill: earlier rows have null, later ones the value', async () => {
+    // day     03-04  03-05 | 03-06   (the first two are closed when the column comes)
+    // n_2d     -      -    |  2
+    const rig = await ranOnce(viewOf([1, 3], [{ ...COUNT, windows: [1, 3] }]))
+    change(rig, { ...viewOf([1, 2, 3], [COUNT]) })
+    rig.append(['2024-03-07 10:00'])
+    await rig.runToEnd()
+    expect(await generations(rig)).toBe(2)
+    const rows = rig.tables
+      .rows('activity_v1')
+      .map(({ day: at, row }) => [at, row.get('n_2d') ?? null])
+    expect(rows.sort()).toEqual([
+      [day('2024-03-04'), null],
+      [day('2024-03-05'), null],
+      [day('2024-03-06'), 2],
+    ])
+  })
+
+  test('a feature that tiles do not hold is refused, with the first day that it may begin on', async () => {
+    const rig = await ranOnce(viewOf([1, 3], [COUNT]))
+    change(rig, viewOf([1, 3], [COUNT, LAST]))
+    await expect(rig.runToEnd()).rejects.toMatchObject({
+      code: 'DEFINITION_CHANGED',
+      message: expect.stringContaining('`since: 2024-03-07` or later') as unknown,
+    })
+    expect(await generations(rig)).toBe(1)
+  })
+
+  test('with that day it counts the records of that day and later', async () => {
+    const rig = await ranOnce(viewOf([1, 3], [COUNT]))
+    change(rig, viewOf([1, 3], [COUNT, { ...COUNT, name: 'm', since: day('2024-03-07') }]))
+    rig.append(['2024-03-06 11:00', '2024-03-07 10:00', '2024-03-08 10:00'])
+    await rig.runToEnd()
+    const rows = rig.tables
+      .rows('activity_v1')
+      .map(({ day: at, row }) => [at, row.get('m_3d') ?? null])
+    expect(rows.sort()).toEqual([
+      [day('2024-03-04'), null],
+      [day('2024-03-05'), null],
+      [day('2024-03-06'), null],
+      [day('2024-03-07'), 1],
+    ])
+  })
+
+  test('rows of days that were closed before keep the hash of the definition that was in force', async () => {
+    const rig = await ranOnce(viewOf([1, 3], [{ ...COUNT, windows: [1] }]))
+    const before = rig.pipeline.views[0]?.hash ?? ''
+    change(rig, viewOf([1, 3], [COUNT]))
+    // A late record corrects 03-05, whose slot is then written again.
+    rig.append(['2024-03-05 12:00', '2024-03-07 10:00'])
+    await rig.runToEnd()
+    const rows = rig.tables
+      .rows('activity_v1')
+      .map(({ day: at, row }) => [at, row.get('_definition')])
+    expect(rows.sort()).toEqual([
+      [day('2024-03-04'), before],
+      [day('2024-03-05'), before],
+      [day('2024-03-06'), rig.pipeline.views[0]?.hash],
+    ])
+  })
+})
+
+describe('what is refused, before anything is written', () => {
+  test.each([
+    { what: 'a shorter longest window', view: viewOf([1], [COUNT]) },
+    { what: 'a longer longest window', view: viewOf([1, 3, 4], [COUNT]) },
+    { what: 'a column that is gone', view: viewOf([1, 3], [{ ...COUNT, windows: [1] }]) },
+    { what: 'a column that means something else', view: viewOf([1, 3], [{ ...LAST, name: 'n' }]) },
+    { what: 'a view of another version', view: { ...viewOf([1, 3], [COUNT]), version: 2 } },
+  ])('$what', async ({ view }) => {
+    const rig = await ranOnce(viewOf([1, 3], [COUNT]))
+    change(rig, view)
+    const before = rig.effects.length
+    await expect(rig.runToEnd()).rejects.toMatchObject({ code: 'DEFINITION_CHANGED' })
+    expect(rig.effects.length).toBe(before)
+  })
+
+  test('a table that was deleted beside its state', async () => {
+    const rig = await ranOnce(viewOf([1, 3], [COUNT]))
+    rig.tables = new MemoryTables()
+    await expect(rig.runToEnd()).rejects.toMatchObject({
+      code: 'TABLE_REFUSED',
+      message: expect.stringContaining('the state has written it up to 2024-03-05') as unknown,
+    })
+  })
+})
