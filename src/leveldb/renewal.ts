@@ -11,13 +11,13 @@ import {
   SETTLED_FORMAT,
   type SettledTiles,
   type StoredTile,
+  ascending,
   decodeSettled,
   encodeSettled,
-  evicted,
+  highestOffset,
   openSettled,
   skipTile,
   tileLength,
-  withTiles,
   writeTile,
 } from './tile-record.ts'
 import { readVarint, unzigzag, varintLength, writeVarint, zigzag } from './varint.ts'
@@ -35,6 +35,7 @@ export function renewed(
   return renewedByTile(value, added, keptFrom)
 }
 
+/** The general way, tile by tile. */
 export function renewedByTile(
   value: Uint8Array | undefined,
   added: readonly StoredTile[],
@@ -42,6 +43,22 @@ export function renewedByTile(
 ): Uint8Array {
   const record: SettledTiles = value === undefined ? NO_TILES : decodeSettled(value)
   return encodeSettled(evicted(withTiles(record, added), keptFrom))
+}
+
+/** Puts tiles in, each in the place of one of the same day. */
+function withTiles(record: SettledTiles, added: readonly StoredTile[]): SettledTiles {
+  const byDay = new Map(record.tiles.map((tile) => [tile.day, tile]))
+  for (const tile of added) byDay.set(tile.day, tile)
+  return { evictedOffset: record.evictedOffset, tiles: ascending([...byDay.values()]) }
+}
+
+/** Drops tiles of days before `day` and remembers their highest offset. */
+function evicted(record: SettledTiles, day: DayIndex): SettledTiles {
+  const dropped = record.tiles.filter((tile) => tile.day < day)
+  return {
+    evictedOffset: highestOffset(dropped, record.evictedOffset),
+    tiles: record.tiles.filter((tile) => tile.day >= day),
+  }
 }
 
 /** What stays of a record. */
@@ -73,6 +90,7 @@ function keptPart(value: Uint8Array, keptFrom: DayIndex): KeptPart | undefined {
     skipTile(cursor)
     day += readVarint(cursor)
   }
+  skipTile(cursor)
   return { evictedOffset, count, firstDay, start, lastDay: day }
 }
 

@@ -144,22 +144,6 @@ export function oldestSettled(value: Uint8Array): DayIndex | undefined {
   return readVarint(cursor) === 0 ? undefined : readDay(cursor, undefined)
 }
 
-/** Puts tiles in, each in the place of one of the same day. */
-export function withTiles(record: SettledTiles, added: readonly StoredTile[]): SettledTiles {
-  const byDay = new Map(record.tiles.map((tile) => [tile.day, tile]))
-  for (const tile of added) byDay.set(tile.day, tile)
-  return { evictedOffset: record.evictedOffset, tiles: ascending([...byDay.values()]) }
-}
-
-/** Drops tiles of days before `day` and remembers their highest offset. */
-export function evicted(record: SettledTiles, day: DayIndex): SettledTiles {
-  const dropped = record.tiles.filter((tile) => tile.day < day)
-  return {
-    evictedOffset: highestOffset(dropped, record.evictedOffset),
-    tiles: record.tiles.filter((tile) => tile.day >= day),
-  }
-}
-
 export function highestOffset(tiles: readonly StoredTile[], atLeast: number): number {
   return tiles.reduce((highest, tile) => Math.max(highest, tile.offset), atLeast)
 }
