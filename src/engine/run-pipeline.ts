@@ -1,6 +1,6 @@
 /**
  * A run: every partition of the log as a task of this process, until it is told to stop or the end of the log is reached.
- * The first failure ends all: the others commit what they have, and the failure is thrown.
+ * The first failure ends all, each where its last commit left it, and is thrown.
  */
 import { featureColumns } from '../core/feature-row.ts'
 import { tileColumns } from '../core/tile-row.ts'

@@ -138,7 +138,10 @@ export class TableFollower {
       this.#dirty.set(slot, offset)
       this.#await(slot)
     }
-    this.#flushed.clear()
+    for (const [slot, position] of this.#flushed) {
+      // Cleared now, or dirtied meanwhile, so that no commit could clear it; else it is for the next commit.
+      if ((this.#dirty.get(slot) ?? Infinity) >= position) this.#flushed.delete(slot)
+    }
     if (this.#isDue()) this.#wakeup.notify()
   }
 

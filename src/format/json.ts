@@ -30,10 +30,11 @@ class JsonFormat implements ValueFormat {
   /** Whether numbers in the root are texts. */
   #isExact = false
 
-  begin({ bytes, count, valueStarts, valueEnds }: RecordBatch): void {
-    const first = valueStarts.find((start) => start >= 0) ?? 0
-    const last = count === 0 ? 0 : valueEnds[count - 1]!
-    const values = bytes.subarray(first, Math.max(first, last))
+  begin({ bytes, valueStarts, valueEnds }: RecordBatch): void {
+    // Tombstones, also at either end of the batch, have no bytes.
+    const first = valueStarts.findIndex((start) => start >= 0)
+    const last = valueStarts.findLastIndex((start) => start >= 0)
+    const values = bytes.subarray(valueStarts[first] ?? 0, valueEnds[last] ?? 0)
     this.#isAscii = isAscii(values)
     this.#hasEscapes = values.includes('\\u')
   }

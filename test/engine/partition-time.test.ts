@@ -131,6 +131,17 @@ test('T28 counters beyond 2^53 are exact from the event to both sinks', async ()
   expect(await rig.served()).toContain('s_1d=9223372036854775807')
 })
 
+test('tombstones are counted and change nothing, also as the last record of a batch of text that is not ASCII', async () => {
+  const rig = new Rig()
+  const [first] = recordsAt([{ at: '2024-03-04 10:00', user: 'Zoë 🦊' }])
+  if (!first) throw new Error('a record')
+  rig.appendRaw([{ ...first, value: null }, first, { ...first, value: null }])
+  const { partitions } = await rig.runToEnd()
+  expect(await rig.served('Zoë 🦊')).toContain('n_1d=1')
+  expect(partitions[0]?.counts).toMatchObject({ accepted: 1, tombstone: 2 })
+  await rig.expectTheLaw()
+})
+
 test('T23 days are those of the zone: one of 23 hours closes an hour earlier', async () => {
   // Berlin, 2024-03-31: 22:00Z .. 22:00Z of the next day minus one hour of summer time
   const rig = new Rig({ time: { zone: 'Europe/Berlin' } })

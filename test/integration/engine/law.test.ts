@@ -4,6 +4,7 @@
  */
 import { fc } from '@fast-check/vitest'
 import avsc from 'avsc'
+import { appendFile } from 'node:fs/promises'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { expectSinksEqual } from '../../support/compare-sinks.ts'
@@ -145,4 +146,32 @@ test('Avro, both sinks, read back by two readers that are not ours', async () =>
     expect({ reader, duplicates }).toEqual({ reader, duplicates: 0 })
     expect(result[0]?.map(Number)).toEqual([rows.length, sum('n_1d'), sum('points_3d')])
   }
+})
+
+test.each([
+  ['a framed log without a record', 'log', []],
+  ['lines that end in blank ones', 'jsonl', ['{"user":"u","at":1709546400000}', '', '   ', '']],
+  ['nothing but blank lines', 'jsonl', ['', '']],
+])('a run to the end of %s ends', async (_, extension, lines) => {
+  const source = {
+    files: './log',
+    format: 'json',
+    key: 'user',
+    fields: { user: 'string' },
+    event: { time: { field: 'at', format: 'ms' } },
+  }
+  const views = {
+    activity: { entity: 'user', windows: ['1d'], features: { n: { count: '*' } } },
+  }
+  const { sinks, state } = AVRO_PIPELINE
+  const files = extension === 'jsonl' ? { directory: './log', timestamp: 'at' } : './log'
+  const text = JSON.stringify({ name: 'end', source: { ...source, files }, views, sinks, state })
+  await using world = await RealWorld.create(text)
+  await world.write([{ partition: 0, records: [] }], extension === 'log' ? 'frames' : 'lines')
+  await appendFile(
+    path.join(world.logDirectory, `0.${extension}`),
+    lines.map((line) => `${line}\n`).join(''),
+  )
+  await world.run()
+  expect(await world.online(1)).toHaveLength(lines.some((line) => line.startsWith('{')) ? 1 : 0)
 })
