@@ -19,18 +19,25 @@ import {
   type DuckDBDataChunk,
   type DuckDBType,
 } from '@duckdb/node-api'
-import type { ColumnSpec, RowBuffer } from '../core/columns.ts'
+import type { ColumnSpec, ColumnVector, RowBuffer } from '../core/columns.ts'
 import type { ColumnType } from '../core/value.ts'
 import { invariant } from '../errors.ts'
+import { constantTexts, withConstants } from './constant-columns.ts'
 import { fillVector } from './fill-vector.ts'
 
 /** DuckDB's vector size: a chunk holds at most so many rows. */
 const CHUNK_ROWS = 2048
 
 interface Source {
-  readonly columns: readonly ColumnSpec[]
-  readonly rows: RowBuffer
+  /** Those that differ from row to row. */
+  readonly columns: readonly SourceColumn[]
+  readonly rowCount: number
   next: number
+}
+
+interface SourceColumn {
+  readonly spec: ColumnSpec
+  readonly vector: ColumnVector
 }
 
 export class RowSources {
@@ -45,9 +52,10 @@ export class RowSources {
   ): Promise<T> {
     invariant(columns.length === rows.columns.length, 'a row buffer has the columns of its table')
     const id = ++this.#lastId
-    this.#sources.set(id, { columns, rows, next: 0 })
+    const texts = constantTexts(rows)
+    this.#sources.set(id, { columns: varying(columns, rows, texts), rowCount: rows.rows, next: 0 })
     try {
-      return await work(`tidemark_rows(${id})`)
+      return await work(withConstants(`tidemark_rows(${id})`, columns, texts))
     } finally {
       this.#sources.delete(id)
     }
@@ -60,10 +68,10 @@ export class RowSources {
       bindFunction: (bind) => {
         const source = this.#sources.get(Number(bind.getParameter(0)))
         invariant(source, 'a row source is read while it is lent')
-        for (const column of source.columns) {
-          bind.addResultColumn(column.name, duckDbType(column.type))
+        for (const { spec } of source.columns) {
+          bind.addResultColumn(spec.name, duckDbType(spec.type))
         }
-        bind.setCardinality(source.rows.rows, true)
+        bind.setCardinality(source.rowCount, true)
         bind.setBindData(source)
       },
       initFunction: (init) => {
@@ -80,13 +88,24 @@ export class RowSources {
 
 function fillChunk(source: Source, chunk: DuckDBDataChunk): void {
   const start = source.next
-  const count = Math.min(CHUNK_ROWS, source.rows.rows - start)
+  const count = Math.min(CHUNK_ROWS, source.rowCount - start)
   source.next = start + count
   chunk.rowCount = count
   if (count === 0) return
-  source.rows.columns.forEach((column, i) => {
-    fillVector(chunk.getColumnVector(i), column, { start, count })
+  source.columns.forEach(({ vector }, i) => {
+    fillVector(chunk.getColumnVector(i), vector, { start, count })
   })
+}
+
+/** The columns without a constant; one of them all where every column has one, since a relation needs a column. */
+function varying(
+  columns: readonly ColumnSpec[],
+  rows: RowBuffer,
+  texts: readonly (string | undefined)[],
+): SourceColumn[] {
+  const paired = rows.columns.map((vector, i) => ({ spec: columns[i]!, vector }))
+  const rest = paired.filter((_, i) => texts[i] === undefined)
+  return rest.length > 0 ? rest : paired.slice(0, 1)
 }
 
 function duckDbType(type: ColumnType): DuckDBType {

@@ -79,8 +79,8 @@ async function read(path: string): Promise<CellOf[][]> {
 }
 
 /** The same rows, as any other buffer would give them: one value at a time. */
-function plainBuffer(rows: readonly (readonly CellOf[])[]): RowBuffer {
-  const columns = COLUMNS.map(({ type }, i): ColumnVector => {
+function plainBuffer(rows: readonly (readonly CellOf[])[], specs = COLUMNS): RowBuffer {
+  const columns = specs.map(({ type }, i): ColumnVector => {
     return {
       type,
       length: rows.length,
@@ -114,6 +114,29 @@ test('copying whole arrays and single values gives the same bytes', async () => 
   const rows = extremeRows(2_500)
   const [fast, slow] = [await write(rowsOf(COLUMNS, rows)), await write(plainBuffer(rows))]
   expect(await bytesOf(fast)).toBe(await bytesOf(slow))
+})
+
+test('a text that all rows share gives the bytes that single values give', async () => {
+  for (const text of ['r1', "it's", '', 'ä', 'x\0y', 'a'.repeat(300)]) {
+    const columns: ColumnSpec[] = [
+      { name: 'k', type: { kind: 'int64' } },
+      { name: "user's run", type: { kind: 'string' } },
+      { name: 'z', type: { kind: 'string' } },
+    ]
+    const rows = Array.from({ length: 5_000 }, (_, row): CellOf[] => [row, text, `z${row % 7}`])
+    const shared = await write(rowsOf(columns, rows), columns)
+    expect(await read(shared)).toEqual(rows)
+    expect(await bytesOf(shared)).toBe(
+      await bytesOf(await write(plainBuffer(rows, columns), columns)),
+    )
+  }
+})
+
+test('rows may have nothing but a text that they share', async () => {
+  const columns: ColumnSpec[] = [{ name: 'k', type: { kind: 'string' } }]
+  const rows = [['a'], ['a'], ['a']]
+  expect(await read(await write(rowsOf(columns, rows), columns, ['k']))).toEqual(rows)
+  expect(await read(await write(rowsOf(columns, []), columns))).toEqual([])
 })
 
 test('equal rows give equal bytes, also when written side by side', async () => {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { MemoryDisk } from '../../src/memory/state.ts'
 import { COUNT, recordsAt, viewOf } from '../support/builders.ts'
-import { Rig } from './rig.ts'
+import { gate, Rig } from './rig.ts'
 
 const garbage = (count: number): ReturnType<typeof recordsAt> =>
   recordsAt(Array.from({ length: count }, () => '2024-03-04 10:00')).map((record) => ({
@@ -89,6 +89,19 @@ test('T22 a state that is lost is built again from the log, and reaches the same
   await rig.runToEnd()
   expect([...rig.rows(), await rig.served()]).toEqual(before)
   await rig.expectTheLaw()
+})
+
+test('what is refused is kept before the commit: a death in between writes it again, under the same position', async () => {
+  const rig = new Rig()
+  rig.hooks.set('state commit', () => gate().passed)
+  rig.appendRaw(garbage(1))
+  const run = rig.start()
+  await rig.clock.advance(1_000)
+  expect([...rig.rejects.kept.keys()]).toEqual(['0@0'])
+  expect(rig.disks[0]?.head).toBeUndefined()
+  await run.kill()
+  await rig.runToEnd()
+  expect([...rig.rejects.kept.keys()]).toEqual(['0@0'])
 })
 
 describe('the limit on rejects', () => {

@@ -36,13 +36,17 @@ test.prop([scenarios(), fc.infiniteStream(fc.integer({ min: 1, max: 40 }))], { n
   },
 )
 
-const deaths = fc.array(fc.record({ after: fc.nat(60), afterEffect: fc.boolean() }), { minLength: 1, maxLength: 6 })
+const deaths = fc.array(fc.record({ after: fc.nat(60), afterEffect: fc.boolean() }), {
+  minLength: 1,
+  maxLength: 6,
+})
 
 test.prop([scenarios(), deaths], { numRuns: 60 })(
   'it does not depend on deaths between any two durable effects',
   async (scenario, points) => {
     const world = worldOf(scenario)
-    for (const { after, afterEffect } of points) await world.run({ crash: new CrashPoint(after, { afterEffect }) })
+    for (const { after, afterEffect } of points)
+      await world.run({ crash: new CrashPoint(after, { afterEffect }) })
     expect(await world.run()).toBe(true)
     expect(await differences(world, scenario)).toBe('')
   },

@@ -1,0 +1,285 @@
+/**
+ * Deliberate bugs, each with the tests that must fail with it. What they show: the tests would notice. `npm run mutations`
+ * plants them one by one in a copy of the tree; a unit test keeps each search text findable.
+ */
+
+export interface Edit {
+  readonly file: string
+  /** Occurs exactly once in the file. */
+  readonly search: string
+  readonly replace: string
+}
+
+export interface Mutation {
+  readonly name: string
+  readonly edits: readonly Edit[]
+  /** Test files of which at least one must fail. */
+  readonly tests: readonly string[]
+}
+
+const TABLE = 'test/engine/table-follower.test.ts'
+const ONLINE = 'test/engine/online-follower.test.ts'
+const TICKS = 'test/engine/idle-ticks.test.ts'
+const TIME = 'test/engine/partition-time.test.ts'
+const RESTART = 'test/engine/restart.test.ts'
+
+function edit(file: string, search: string, replace: string): Edit {
+  return { file, search, replace }
+}
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'window off by one',
+    edits: [
+      edit(
+        'src/core/window.ts',
+        'this.#merge(window, day - days + 1, day)',
+        'this.#merge(window, day - days, day)',
+      ),
+    ],
+    tests: [TABLE],
+  },
+  {
+    name: 'late dropped by a tick',
+    edits: [
+      edit(
+        'src/core/partition-time.ts',
+        'this.#policy.allowedLatenessMs <= this.#watermark',
+        'this.#policy.allowedLatenessMs <= Math.max(this.#watermark, this.#state.ticked ?? -Infinity)',
+      ),
+    ],
+    tests: [TICKS],
+  },
+  {
+    name: 'a record exactly at the end of its lateness accepted',
+    edits: [
+      edit(
+        'src/core/partition-time.ts',
+        'this.#policy.allowedLatenessMs <= this.#watermark',
+        'this.#policy.allowedLatenessMs < this.#watermark',
+      ),
+    ],
+    tests: [TABLE],
+  },
+  {
+    name: 'as-of stamped at the start of the day',
+    edits: [
+      edit(
+        'src/core/feature-row.ts',
+        'context.calendar.endOf(day)',
+        'context.calendar.startOf(day)',
+      ),
+    ],
+    tests: [TABLE],
+  },
+  {
+    name: 'all-empty row missing',
+    edits: [
+      edit(
+        'src/core/window.ts',
+        "return newest === oldest ? 'all-empty' : 'none'",
+        "return newest > oldest ? 'all-empty' : 'none'",
+      ),
+    ],
+    tests: [TABLE],
+  },
+  {
+    name: 'corrections do not reach the all-empty row',
+    edits: [
+      edit('src/core/fold.ts', 'record.day + longestWindow)', 'record.day + longestWindow - 1)'),
+    ],
+    tests: [TABLE],
+  },
+  {
+    name: 'tiles merged in the wrong order',
+    edits: [
+      edit(
+        'src/core/window.ts',
+        'for (let slot = 0; slot < days.length; slot += 1) {\n      const day = days[slot] as DayIndex\n      if (day > to) return\n',
+        'for (let slot = days.length - 1; slot >= 0; slot -= 1) {\n      const day = days[slot] as DayIndex\n      if (day > to) continue\n',
+      ),
+    ],
+    tests: [TIME],
+  },
+  {
+    name: 'watermark not restored after a restart',
+    edits: [
+      edit(
+        'src/core/partition-time.ts',
+        'state.maxEventTime === undefined ? -Infinity : state.maxEventTime - policy.outOfOrdernessMs',
+        'state.maxEventTime === undefined ? -Infinity : -Infinity',
+      ),
+    ],
+    tests: [TIME],
+  },
+  {
+    name: 'event ids not persisted',
+    edits: [
+      edit(
+        'src/engine/batch-fold.ts',
+        'for (const [id, day] of judged.seen) notes.ids.set(id, day)',
+        'judged.seen.size',
+      ),
+    ],
+    tests: [TIME],
+  },
+  {
+    name: 'the firewall refuses a future record after it moved the watermark',
+    edits: [
+      edit(
+        'src/core/judge.ts',
+        'const eventTime = events.eventTimes[i] as number\n    if (this.#time.isFuture(',
+        'const eventTime = events.eventTimes[i] as number\n    this.#time.accept(eventTime, 0)\n    if (this.#time.isFuture(',
+      ),
+    ],
+    tests: [TIME],
+  },
+  {
+    name: 'a partition that is behind its log ticks',
+    edits: [
+      edit(
+        'src/engine/partition-task.ts',
+        'const quiet = reader.lag(this.#nextOffset) === 0 &&',
+        'const quiet = reader.lag(this.#nextOffset) >= 0 &&',
+      ),
+    ],
+    tests: [TICKS],
+  },
+  {
+    name: 'the store’s clock is not asked',
+    edits: [
+      edit(
+        'src/engine/idle-ticks.ts',
+        'Math.min(wallMs, await this.#storeNowMs())',
+        'Math.max(wallMs, await this.#storeNowMs())',
+      ),
+    ],
+    tests: [TICKS],
+  },
+  {
+    name: 'version check left out in the online store',
+    edits: [
+      edit(
+        'src/leveldb/online-rules.ts',
+        "order > 0 ? 'write' : order === 0 ? 'renew' : 'refuse'",
+        "order === 0 ? 'renew' : 'write'",
+      ),
+    ],
+    tests: ['test/leveldb/online-store.test.ts'],
+  },
+  {
+    name: 'versions compared as text',
+    edits: [
+      edit(
+        'src/leveldb/online-rules.ts',
+        'value.version.offset - stored.version.offset ||',
+        'String(value.version.offset).localeCompare(String(stored.version.offset)) ||',
+      ),
+    ],
+    tests: ['test/leveldb/online-store.test.ts'],
+  },
+  {
+    name: 'the partition’s position as version instead of the entity’s offset',
+    edits: [
+      edit(
+        'src/engine/online-teller.ts',
+        'version: { generation, offset: tiles.offset, day: row.asOf }',
+        'version: { generation, offset: committed.nextOffset - 1, day: row.asOf }',
+      ),
+    ],
+    tests: [ONLINE],
+  },
+  {
+    name: 'sweep missing: quiet entities do not decay',
+    edits: [
+      edit(
+        'src/engine/online-follower.ts',
+        'return closedDay + 1 > this.#marker.asOf && (!catchingUp || this.#draining)',
+        'return closedDay + 1 < this.#marker.asOf && (!catchingUp || this.#draining)',
+      ),
+    ],
+    tests: [ONLINE],
+  },
+  {
+    name: 'marker advanced before the acknowledgement',
+    edits: [
+      edit(
+        'src/engine/online-follower.ts',
+        'const upTo = await this.#tellPending()\n    if (',
+        'const upTo = this.#context.committed.nextOffset\n    await this.#advance({ ...this.#marker, position: upTo })\n    await this.#tellPending()\n    if (',
+      ),
+    ],
+    tests: [ONLINE],
+  },
+  {
+    name: 'a loss while running is not noticed',
+    edits: [
+      edit(
+        'src/engine/online-follower.ts',
+        'if (this.#acknowledged && (stored === undefined ||',
+        'if (this.#acknowledged === null && (stored === undefined ||',
+      ),
+    ],
+    tests: [ONLINE],
+  },
+  {
+    name: 'a slot cleared although it was dirtied again',
+    edits: [
+      edit(
+        'src/engine/table-follower.ts',
+        'if ((this.#dirty.get(key) ?? Infinity) < position) this.#flushed.set(key, position)',
+        'this.#flushed.set(key, position)',
+      ),
+      edit(
+        'src/engine/table-follower.ts',
+        '!dirtiedNow.has(slot) && (this.#dirty.get(slot) ?? Infinity) < position,',
+        '!dirtiedNow.has(slot) && position > 0,',
+      ),
+    ],
+    tests: [TABLE],
+  },
+  {
+    name: 'a day complete before its every slot is in',
+    edits: [
+      edit(
+        'src/engine/table-lane.ts',
+        'if (slots > 0 && day <= complete) complete = day - 1',
+        'if (slots > 1 && day <= complete) complete = day - 1',
+      ),
+    ],
+    tests: [TABLE],
+  },
+  {
+    name: 'slot versions not compared in the table',
+    edits: [
+      edit(
+        'src/table/slots.ts',
+        '(seen) => compareVersions(seen, version) < 0,',
+        '(seen) => compareVersions(seen, version) < Infinity,',
+      ),
+    ],
+    tests: ['test/table/delta-table.test.ts'],
+  },
+  {
+    name: 'rejects kept after the commit instead of before it',
+    edits: [
+      edit(
+        'src/engine/commit.ts',
+        '  if (work.rejects.length > 0) await effects.rejects.write(work.rejects)\n  await effects.state.commit(work.state)\n',
+        '  await effects.state.commit(work.state)\n  if (work.rejects.length > 0) await effects.rejects.write(work.rejects)\n',
+      ),
+    ],
+    tests: [RESTART],
+  },
+  {
+    name: 'tiles evicted that a slot still to be written needs',
+    edits: [
+      edit(
+        'src/engine/maintenance-bounds.ts',
+        'Math.min(time.finalDay + 1, oldestDirty, asOf)',
+        'Math.min(time.finalDay + 1, Math.max(oldestDirty, asOf), asOf)',
+      ),
+    ],
+    tests: [TIME],
+  },
+]
