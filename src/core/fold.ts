@@ -46,8 +46,6 @@ export interface RoutedBatch {
 export interface FoldNotes {
   /** Slots that a correction dirtied -> offset of the last record that did. */
   readonly dirty: Map<string, number>
-  /** Per view: entities whose tiles changed. */
-  readonly changed: readonly Set<string>[]
   readonly rejects: ViewReject[]
   readonly counts: Map<string, number>
 }
@@ -117,7 +115,6 @@ export class ViewFold {
       indexes[count] = i
       tiles[count] = slot
       count += 1
-      notes.changed[this.view.index]?.add(entity)
       if (day <= (judged.closedBefore[i] as number))
         this.#noteCorrection(events, judged, { i, day, entity }, notes)
     }

@@ -118,7 +118,7 @@ export class Judge {
 
   #accept(events: EventBatch, i: number, closes: LogClose[]): void {
     const time = this.#time
-    const newest = time.state.maxEventTime
+    const newest = time.maxEventTime
     const after = time.logClosedDay
     const closedBefore = time.closedDay
     const eventTime = events.eventTimes[i] as number
@@ -130,7 +130,7 @@ export class Judge {
       closedBefore,
       watermark: time.watermark,
       maxEventTime: eventTime,
-      newestDayBefore: newest === undefined ? -Infinity : this.#calendar.dayOf(newest),
+      newestDayBefore: newest === -Infinity ? -Infinity : this.#calendar.dayOf(newest),
     })
   }
 }

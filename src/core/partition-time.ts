@@ -39,7 +39,10 @@ export const NO_TIME: TimeState = {
 export class PartitionTime {
   readonly calendar: Calendar
   readonly #policy: TimePolicy & { readonly origin: number }
+  /** All but the newest event, which is apart: nine of ten records of a log in order move it. */
   #state: TimeState
+  #maxEventTime: number
+  #maxEventOffset: number
   /** Derived, kept because every record asks for them. */
   #watermark: number
   #closedDay: DayIndex
@@ -53,14 +56,25 @@ export class PartitionTime {
     this.calendar = calendar
     this.#policy = policy
     this.#state = state
-    this.#watermark =
-      state.maxEventTime === undefined ? -Infinity : state.maxEventTime - policy.outOfOrdernessMs
+    this.#maxEventTime = state.maxEventTime ?? -Infinity
+    this.#maxEventOffset = state.maxEventOffset ?? -Infinity
+    this.#watermark = this.#maxEventTime - policy.outOfOrdernessMs
     this.#closedDay = state.closedDay ?? -Infinity
     this.#logClosedDay = this.closedBy(this.#watermark)
   }
 
   get state(): TimeState {
-    return this.#state
+    if (this.#maxEventTime === -Infinity) return this.#state
+    return {
+      ...this.#state,
+      maxEventTime: this.#maxEventTime,
+      maxEventOffset: this.#maxEventOffset,
+    }
+  }
+
+  /** Largest event time accepted, ms; -Infinity before the first. */
+  get maxEventTime(): number {
+    return this.#maxEventTime
   }
 
   /** Log-derived, ms; -Infinity before the first event. */
@@ -98,15 +112,13 @@ export class PartitionTime {
 
   /** Takes an accepted record in. Returns true when the log closed days by it: those in (logClosedDay before, now]. */
   accept(eventTime: number, offset: number): boolean {
-    const newest = this.#state.maxEventTime
-    if (newest !== undefined && eventTime <= newest) return false
-    this.#watermark = eventTime - this.#policy.outOfOrdernessMs
-    this.#state = {
-      ...this.#state,
-      maxEventTime: eventTime,
-      maxEventOffset: offset,
-      completeFrom: this.#state.completeFrom ?? this.#completeFrom(eventTime),
+    if (eventTime <= this.#maxEventTime) return false
+    if (this.#maxEventTime === -Infinity) {
+      this.#state = { ...this.#state, completeFrom: this.#completeFrom(eventTime) }
     }
+    this.#maxEventTime = eventTime
+    this.#maxEventOffset = offset
+    this.#watermark = eventTime - this.#policy.outOfOrdernessMs
     const closed = this.closedBy(this.#watermark)
     if (closed <= this.#logClosedDay) return false
     this.#logClosedDay = closed
@@ -119,7 +131,7 @@ export class PartitionTime {
    * Before the first event there is nothing to close.
    */
   tick(watermark: number, wallMs: number): boolean {
-    if (this.#state.maxEventTime === undefined) return false
+    if (this.#maxEventTime === -Infinity) return false
     if (watermark <= Math.max(this.#state.ticked ?? -Infinity, this.#watermark)) return false
     const before = this.#closedDay
     const closed = this.closedBy(watermark)

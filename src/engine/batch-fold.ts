@@ -20,7 +20,6 @@ import { rejectOf, viewRejects } from './rejects.ts'
 
 /** What happened since the last commit. */
 export interface Uncommitted extends FoldNotes {
-  readonly changed: Set<string>[]
   readonly rejects: FoldNotes['rejects']
   readonly refused: Reject[]
   readonly ids: Map<string, DayIndex>
@@ -29,10 +28,9 @@ export interface Uncommitted extends FoldNotes {
   bytes: number
 }
 
-export function nothingUncommitted(views: number): Uncommitted {
+export function nothingUncommitted(): Uncommitted {
   return {
     dirty: new Map(),
-    changed: Array.from({ length: views }, () => new Set<string>()),
     rejects: [],
     counts: new Map(),
     refused: [],

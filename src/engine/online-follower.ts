@@ -17,6 +17,8 @@ import { retryForEver } from './retry.ts'
 import { Wakeup } from './wakeup.ts'
 
 const ENTITIES_PER_TURN = 256
+/** Commits between two rounds while far behind: what is told then is soon told again. */
+const CATCH_UP_COMMITS = 6
 
 export class OnlineFollower {
   readonly #context: PartitionContext
@@ -105,10 +107,8 @@ export class OnlineFollower {
     return { marker: this.#marker, scan: this.#scan?.position }
   }
 
-  committed(changed: readonly ReadonlySet<string>[]): void {
-    changed.forEach((entities, view) => {
-      for (const entity of entities) this.#pending[view]?.add(entity)
-    })
+  committed(changed: readonly { readonly view: number; readonly entity: string }[]): void {
+    for (const { view, entity } of changed) this.#pending[view]?.add(entity)
     this.#pendingCount = this.#pending.reduce((count, entities) => count + entities.size, 0)
     const { pendingEntitiesMax } = this.#context.pipeline.memory
     if (this.#pendingCount > pendingEntitiesMax && !this.#failing) {
@@ -150,11 +150,8 @@ export class OnlineFollower {
     const { signal, clock, pipeline } = this.#context
     while (!signal.aborted && !left.aborted) {
       const waitMs = this.#waitMs()
-      if (
-        this.#scan !== undefined ||
-        this.#scanReason !== undefined ||
-        (waitMs === 0 && this.#sweepDue())
-      ) {
+      if (this.#scanDue(waitMs)) {
+        this.#lastTellMs = clock.monotonicMs()
         await this.#runScan()
       } else if (waitMs === 0 && this.#behind()) {
         this.#lastTellMs = clock.monotonicMs()
@@ -163,6 +160,13 @@ export class OnlineFollower {
         await this.#wakeup.wait(Math.max(10, Math.min(waitMs || pipeline.commit.intervalMs, 1_000)))
       }
     }
+  }
+
+  /** One that only catches up with changes may wait; what was lost, or taken over, is told at once. */
+  #scanDue(waitMs: number): boolean {
+    if (this.#scan !== undefined) return true
+    if (this.#scanReason !== undefined && this.#scanReason !== 'behind') return true
+    return waitMs === 0 && (this.#scanReason !== undefined || this.#sweepDue())
   }
 
   #behind(): boolean {
@@ -178,7 +182,8 @@ export class OnlineFollower {
   #waitMs(): number {
     const { clock, committed, pipeline } = this.#context
     if (!committed.catchingUp || this.#draining) return 0
-    return Math.max(0, this.#lastTellMs + pipeline.commit.catchUpIntervalMs - clock.monotonicMs())
+    const intervalMs = pipeline.commit.catchUpIntervalMs * CATCH_UP_COMMITS
+    return Math.max(0, this.#lastTellMs + intervalMs - clock.monotonicMs())
   }
 
   /** Tells what is pending and moves the marker up to where the state was when it began. */

@@ -66,7 +66,7 @@ export class PartitionTask {
     this.#head = parts.head
     this.#nextOffset = parts.head.nextOffset
     this.#startOffset = parts.head.nextOffset
-    this.#notes = nothingUncommitted(parts.context.views.length)
+    this.#notes = nothingUncommitted()
     this.#lastCommitMs = parts.context.clock.monotonicMs()
   }
 
@@ -221,7 +221,7 @@ export class PartitionTask {
   async #commit(): Promise<void> {
     const { context, rejects, table } = this.#parts
     const notes = this.#notes
-    this.#notes = nothingUncommitted(context.views.length)
+    this.#notes = nothingUncommitted()
     const state = this.#stateCommit(notes)
     await commit(
       { rejects: notes.refused, state },
@@ -271,7 +271,7 @@ export class PartitionTask {
       nextOffset: this.#nextOffset,
       catchingUp: this.#phase === 'catching up',
     })
-    online?.committed(notes.changed)
+    online?.committed(done.tiles)
     table?.committed(done)
     this.#maintenanceDue ||= notes.milestones.length > 0
   }

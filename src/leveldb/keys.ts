@@ -45,6 +45,11 @@ export function looseKey({ view, slot, entity }: RecordPlace, day: DayIndex): st
   return 'o' + viewDigits(view) + dayDigits(day) + slotDigits(slot) + entity
 }
 
+/** The key of the record that a loose tile belongs to: its own key without the day. */
+export function historyKeyOf(loose: string): string {
+  return 'h' + loose.slice(1, 3) + loose.slice(7)
+}
+
 /** Start of the keys of one view and day; `slotDigits(slot) + entity` completes one. */
 export function loosePrefix(view: number, day: DayIndex): string {
   return 'o' + viewDigits(view) + dayDigits(day)

@@ -13,8 +13,7 @@ import {
   type RecordPlace,
   SLOT_MAX,
   comparePlaces,
-  historyKey,
-  looseKey,
+  historyKeyOf,
   loosePlace,
   looseRange,
 } from './keys.ts'
@@ -54,12 +53,17 @@ function raiseSettled(layout: Layout, settleBefore: DayIndex): Piece | undefined
   return { layout: { ...layout, settledBefore: settleBefore }, write: () => undefined }
 }
 
+interface LooseEntity {
+  readonly place: RecordPlace
+  /** Ascending by day. */
+  readonly tiles: StoredTile[]
+  /** Where they lie. */
+  readonly keys: string[]
+}
+
 interface LooseBatch {
-  /** Ascending by place; tiles ascending by day. */
-  readonly entities: ReadonlyMap<
-    string,
-    { readonly place: RecordPlace; readonly tiles: StoredTile[] }
-  >
+  /** By the key of the record that they belong to. */
+  readonly entities: ReadonlyMap<string, LooseEntity>
   /** Every tile up to here, of the days that settle, is in `entities`. */
   readonly done: RecordPlace
 }
@@ -84,9 +88,7 @@ async function settleEntities(
     layout: moved,
     write: (batch) => {
       writeRecords(batch)
-      for (const { place, tiles } of entities.values()) {
-        for (const { day } of tiles) batch.del(looseKey(place, day))
-      }
+      for (const { keys } of entities.values()) for (const key of keys) batch.del(key)
     },
   }
 }
@@ -118,16 +120,20 @@ function collect(
   read: readonly { readonly day: DayIndex; readonly entries: readonly Entry[] }[],
   done: RecordPlace,
 ): LooseBatch['entities'] {
-  const entities = new Map<string, { readonly place: RecordPlace; readonly tiles: StoredTile[] }>()
+  const entities = new Map<string, LooseEntity>()
   for (const { day, entries } of read) {
     for (const [key, value] of entries) {
       const place = loosePlace(key)
       if (comparePlaces(place, done) > 0) break
       const tile = readLoose(value, day)
-      const record = historyKey(place)
+      const record = historyKeyOf(key)
       const known = entities.get(record)
-      if (known === undefined) entities.set(record, { place, tiles: [tile] })
-      else known.tiles.push(tile)
+      if (known === undefined) {
+        entities.set(record, { place, tiles: [tile], keys: [key] })
+      } else {
+        known.tiles.push(tile)
+        known.keys.push(key)
+      }
     }
   }
   return entities

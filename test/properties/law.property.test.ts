@@ -4,6 +4,7 @@
  */
 import { fc, test } from '@fast-check/vitest'
 import { expect } from 'vitest'
+import { MemoryDisk } from '../../src/memory/state.ts'
 import { sinkDifferences } from '../support/compare-sinks.ts'
 import { CrashPoint } from '../support/crash.ts'
 import { World } from '../support/engine-run.ts'
@@ -21,13 +22,13 @@ async function differences(world: World, scenario: Scenario): Promise<string> {
   return found.slice(0, 12).join('\n')
 }
 
-test.prop([scenarios()], { numRuns: 60 })('every sink is what the log says', async (scenario) => {
+test.prop([scenarios()], { numRuns: 200 })('every sink is what the log says', async (scenario) => {
   const world = worldOf(scenario)
   expect(await world.run()).toBe(true)
   expect(await differences(world, scenario)).toBe('')
 })
 
-test.prop([scenarios(), fc.infiniteStream(fc.integer({ min: 1, max: 40 }))], { numRuns: 30 })(
+test.prop([scenarios(), fc.infiniteStream(fc.integer({ min: 1, max: 40 }))], { numRuns: 120 })(
   'it does not depend on how the log is cut into batches',
   async (scenario, sizes) => {
     const world = worldOf(scenario)
@@ -41,12 +42,32 @@ const deaths = fc.array(fc.record({ after: fc.nat(60), afterEffect: fc.boolean()
   maxLength: 6,
 })
 
-test.prop([scenarios(), deaths], { numRuns: 60 })(
+test.prop([scenarios(), deaths], { numRuns: 150 })(
   'it does not depend on deaths between any two durable effects',
   async (scenario, points) => {
     const world = worldOf(scenario)
     for (const { after, afterEffect } of points)
       await world.run({ crash: new CrashPoint(after, { afterEffect }) })
+    expect(await world.run()).toBe(true)
+    expect(await differences(world, scenario)).toBe('')
+  },
+)
+
+const losses = fc.array(
+  fc.record({ after: fc.nat(60), emptied: fc.boolean(), stateLost: fc.boolean() }),
+  { minLength: 1, maxLength: 4 },
+)
+
+test.prop([scenarios(), losses], { numRuns: 100 })(
+  'it does not depend on an online store that loses everything, nor on a state that is built again',
+  async (scenario, points) => {
+    const world = worldOf(scenario)
+    for (const { after, emptied, stateLost } of points) {
+      await world.run({ crash: new CrashPoint(after) })
+      if (emptied) world.online.flush()
+      if (stateLost)
+        world.disks.forEach((_, partition) => (world.disks[partition] = new MemoryDisk()))
+    }
     expect(await world.run()).toBe(true)
     expect(await differences(world, scenario)).toBe('')
   },
