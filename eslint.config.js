@@ -122,7 +122,7 @@ export default tseslint.config(
   },
   {
     // Where data goes to stdout on purpose, and where a script is its own program.
-    files: ['src/cli/**/*.ts', 'demo/**/*.ts', 'bench/**/*.ts', 'scripts/**/*.ts'],
+    files: ['src/cli/**/*.ts', '{demo,bench,scripts,test}/**/*.ts'],
     rules: { 'no-console': 'off' },
   },
   {

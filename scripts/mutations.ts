@@ -12,6 +12,7 @@ import { format, resolveConfig } from 'prettier'
 import { MUTATIONS, type Mutation } from '../test/mutations/list.ts'
 
 const ROOT = path.dirname(import.meta.dirname)
+const TIMEOUT_MS = 120_000
 const COPIED = [
   'src',
   'test',
@@ -32,8 +33,15 @@ function copyTree(): string {
 
 function passes(copy: string, tests: readonly string[]): boolean {
   const vitest = path.join(copy, 'node_modules', 'vitest', 'vitest.mjs')
-  const args = [vitest, 'run', '--project', 'unit', '--bail', '1', '--reporter', 'dot', ...tests]
-  return spawnSync(process.execPath, args, { cwd: copy, stdio: 'ignore' }).status === 0
+  const args = [vitest, 'run', '--project', 'unit', '--bail', '1', '--pool', 'threads', ...tests]
+  // A bug that never ends is noticed too; threads end with their process.
+  const options = {
+    cwd: copy,
+    stdio: 'ignore',
+    timeout: TIMEOUT_MS,
+    killSignal: 'SIGKILL',
+  } as const
+  return spawnSync(process.execPath, args, options).status === 0
 }
 
 /** Whether a test fails with the bug. The copy is as before afterwards. */

@@ -40,6 +40,8 @@ export function compileEntity(types: readonly FieldType[]): EntityCodec {
 }
 
 const RESERVED = /[%|:]/
+/** Nearly no text has any of these, and every record asks. */
+const UNUSUAL = /[%|:\ud800-\udfff]/
 const SURROGATE = /[\ud800-\udfff]/
 const ESCAPED = /%25|%7C|%3A/g
 const ESCAPES: Readonly<Record<string, string>> = { '%': '%25', '|': '%7C', ':': '%3A' }
@@ -48,6 +50,7 @@ const UNESCAPES: Readonly<Record<string, string>> = { '%25': '%', '%7C': '|', '%
 function encodeValue(value: Value | undefined, type: FieldType): string {
   invariant(value !== null && value !== undefined, 'every field of an entity has a value')
   const text = formatValue(value, type)
+  if (!UNUSUAL.test(text)) return text
   const whole = SURROGATE.test(text) ? text.replace(/\p{Surrogate}/gu, '\ufffd') : text
   return RESERVED.test(whole) ? whole.replace(/[%|:]/g, (found) => ESCAPES[found]!) : whole
 }

@@ -82,11 +82,14 @@ export class WindowEvaluator {
   }
 
   #latest(cell: number, from: DayIndex, to: DayIndex): number | undefined {
+    const days = this.#days
     let latest = -Infinity
-    this.#days.forEach((day, slot) => {
+    for (let slot = 0; slot < days.length; slot += 1) {
+      const day = days[slot] as DayIndex
+      if (day < from || day > to) continue
       const value = this.#tiles.cell(slot, cell)
-      if (day >= from && day <= to && value > latest) latest = value
-    })
+      if (value > latest) latest = value
+    }
     return latest === -Infinity ? undefined : latest
   }
 

@@ -82,7 +82,9 @@ const rejects = z.strictObject({
     ),
   limit: keys.share
     .prefault('5%')
-    .describe('Share of rejected records that stops the run: counted over the last 10,000, or as if 10,000 were read where fewer are.'),
+    .describe(
+      'Share of rejected records that stops the run: counted over the last 10,000, or as if 10,000 were read where fewer are.',
+    ),
 })
 
 const commit = z.strictObject({

@@ -1,8 +1,10 @@
 /** Markers compared: "told up to here" of one partition in the online store. */
 import type { DayIndex } from '../core/day.ts'
 import { TidemarkError } from '../errors.ts'
-import type { ScanReason } from './online-scan.ts'
 import type { Marker } from './ports.ts'
+
+/** A close only; a crash or an overflow left the store behind; the store lost data; a new generation takes over. */
+export type ScanReason = 'sweep' | 'behind' | 'loss' | 'generation'
 
 /** Before every day that an event can have (event times before 2000 are refused). */
 export const BEFORE_ALL_DAYS: DayIndex = 0

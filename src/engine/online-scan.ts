@@ -8,13 +8,11 @@
 import type { DayIndex } from '../core/day.ts'
 import { changesBetween } from '../core/online-row.ts'
 import { slotOf } from '../core/slot.ts'
+import type { ScanReason } from './online-marker.ts'
 import type { OnlineTeller } from './online-teller.ts'
 import type { PartitionContext } from './partition-context.ts'
 import type { EntityTiles, OnlineStore, OnlineValue, ScanPosition } from './ports.ts'
 import { retryForEver } from './retry.ts'
-
-/** A close only; a crash or an overflow left the store behind; the store lost data; a new generation takes over. */
-export type ScanReason = 'sweep' | 'behind' | 'loss' | 'generation'
 
 const ENTITIES_PER_TURN = 400
 /** Values told per second by a scan beside live traffic, so that midnight does not flood the store. */

@@ -5,6 +5,7 @@ import { WindowEvaluator } from '../core/window.ts'
 import { invariant } from '../errors.ts'
 import type { PartitionContext } from './partition-context.ts'
 import type { EntityTiles, OnlineStore, OnlineValue } from './ports.ts'
+import { BEFORE_ALL_DAYS } from './online-marker.ts'
 import { retryForEver } from './retry.ts'
 
 export class OnlineTeller {
@@ -54,14 +55,10 @@ export class OnlineTeller {
 
   /** The value now, as of the last close. */
   value(view: number, tiles: EntityTiles): OnlineValue {
-    const { views, committed, calendar, partition, generation } = this.#context
+    const { views, committed, partition, generation } = this.#context
     const plan = views[view]
     invariant(plan, `view ${view} is planned`)
-    const row = onlineRow(
-      plan,
-      this.load(view, tiles),
-      this.#closedDay(tiles, calendar.dayOf(committed.watermark)),
-    )
+    const row = onlineRow(plan, this.load(view, tiles), this.#closedDay(tiles))
     return {
       view: plan.onlineName,
       entity: tiles.entity,
@@ -97,10 +94,12 @@ export class OnlineTeller {
   }
 
   /** Before the first close nothing is closed; any day before the tiles serves. */
-  #closedDay(tiles: EntityTiles, watermarkDay: DayIndex): DayIndex {
-    const { closedDay } = this.#context.committed
-    return closedDay === -Infinity
-      ? Math.min(watermarkDay, tiles.tiles[0]?.day ?? watermarkDay) - 1
-      : closedDay
+  #closedDay(tiles: EntityTiles): DayIndex {
+    const { calendar, committed } = this.#context
+    const { closedDay, watermark } = committed
+    if (closedDay !== -Infinity) return closedDay
+    // Without any event: a value that the store has and the state, built again, has not reached yet.
+    const newest = watermark === -Infinity ? BEFORE_ALL_DAYS : calendar.dayOf(watermark)
+    return Math.min(newest, tiles.tiles[0]?.day ?? newest) - 1
   }
 }

@@ -135,9 +135,7 @@ function readValue(type: FieldType, value: unknown): Value | undefined {
     case 'timestamp':
       return isInteger(value) ? instant(value) : undefined
     case 'date':
-      return isInteger(value)
-        ? (fitInteger({ kind: 'int32' }, value))
-        : undefined
+      return isInteger(value) ? fitInteger({ kind: 'int32' }, value) : undefined
   }
 }
 

@@ -19,7 +19,9 @@ function rigOf(parts: RigParts = {}): Rig {
   })
 }
 
-const closed = (rig: Rig): string[] => [...new Set(rig.rows().map((row) => row.slice(0, 10)))]
+function closed(rig: Rig): string[] {
+  return [...new Set(rig.rows().map((row) => row.slice(0, 10)))]
+}
 
 test('T2 a quiet log ticks to wall clock - outOfOrderness - idleAfter, and its last day closes', async () => {
   //  wall     23:59:50 x          00:00:00     00:00:06 = end of 03-04 + 1 s + 5 s
@@ -206,7 +208,8 @@ describe('after a tick', () => {
   })
 })
 
-const milestones = (rig: Rig): string[] =>
-  [...(rig.disks[0]?.milestones.values() ?? [])].map(
+function milestones(rig: Rig): string[] {
+  return [...(rig.disks[0]?.milestones.values() ?? [])].map(
     (one) => `${formatDay(one.day)} at ${one.offset}`,
   )
+}

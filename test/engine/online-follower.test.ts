@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Marker, OnlineValue, StateCommit } from '../../src/engine/ports.ts'
 import { TidemarkError } from '../../src/errors.ts'
 import { MemoryOnlineStore } from '../../src/memory/online-store.ts'
+import { MemoryDisk } from '../../src/memory/state.ts'
 import { at, COUNT, day, viewOf } from '../support/builders.ts'
 import { gate, Rig } from './rig.ts'
 
@@ -25,9 +26,13 @@ async function copyOf(rig: Rig): Promise<MemoryOnlineStore> {
   return copy
 }
 
-const markers = (rig: Rig): Marker[] => rig.done('online marker') as Marker[]
-const written = (rig: Rig): string[] =>
-  (rig.done('online write') as OnlineValue[][]).flat().map(({ entity }) => entity)
+function markers(rig: Rig): Marker[] {
+  return rig.done('online marker') as Marker[]
+}
+
+function written(rig: Rig): string[] {
+  return (rig.done('online write') as OnlineValue[][]).flat().map(({ entity }) => entity)
+}
 
 describe('telling', () => {
   test('an event shows at the next commit', async () => {
@@ -42,20 +47,23 @@ describe('telling', () => {
   })
 
   test('the marker advances only after the store has acknowledged the values', async () => {
-    // log      x
-    // state    commit ->| position 1
-    // store             write .......... acknowledged -> marker 1
+    // log      x            x
+    // state    commit 1     commit ->| position 2
+    // store    marker 1              write .......... acknowledged -> marker 2
     const rig = new Rig()
-    const acknowledged = gate()
-    rig.hooks.set('online write', () => acknowledged.passed)
     const run = rig.start()
     rig.append(['2024-03-04 10:00'])
+    await rig.clock.advance(1_000)
+    expect(markers(rig).at(-1)?.position).toBe(1)
+    const acknowledged = gate()
+    rig.hooks.set('online write', () => acknowledged.passed)
+    rig.append(['2024-03-04 10:01'])
     await rig.clock.advance(2_000)
-    expect(rig.disks[0]?.head).toContain('"nextOffset":1')
-    expect(markers(rig).map(({ position }) => position)).not.toContain(1)
+    expect(rig.disks[0]?.head).toContain('"nextOffset":2')
+    expect(markers(rig).at(-1)?.position).toBe(1)
     acknowledged.open()
     await rig.clock.advance(500)
-    expect(markers(rig).at(-1)?.position).toBe(1)
+    expect(markers(rig).at(-1)?.position).toBe(2)
     await run.stop()
   })
 
@@ -70,6 +78,15 @@ describe('telling', () => {
     expect(written(rig).length - before).toBe(1)
     expect(await rig.served()).toContain('n_1d=501')
     await run.stop()
+  })
+
+  test('T29 many entities are read and told in pieces, so that nothing else has to wait long', async () => {
+    const rig = new Rig()
+    rig.append(Array.from({ length: 1_000 }, (_, i) => ({ at: '2024-03-04 10:00', user: `u${i}` })))
+    await rig.runToEnd()
+    const sizes = (rig.done('online write') as OnlineValue[][]).map((values) => values.length)
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(400)
+    expect(sizes.reduce((total, size) => total + size, 0)).toBeGreaterThanOrEqual(1_000)
   })
 
   test('T17 all windows of a value are written in one step, from one cut', async () => {
@@ -221,6 +238,27 @@ describe('a store that lost data', () => {
     expect(emptied?.version.offset).toBe(0)
     expect(emptied?.nextDay).toBeUndefined()
     expect(await rig.served('ann')).toContain('n_1d=1')
+  })
+
+  test('a state that is built again over its values, from records that are all refused, changes none of them', async () => {
+    const rig = new Rig({ fetch: 1, time: { zone: 'Europe/Berlin' } })
+    rig.appendRaw([{ offset: 0, timestamp: at('2024-03-04'), key: null, value: '{' }])
+    appendUsers(rig, '2024-03-04', ['ann'])
+    await rig.runToEnd()
+    const before = await rig.served('ann')
+    rig.disks[0] = new MemoryDisk()
+    const marker = await rig.online.marker(0)
+    if (marker)
+      await rig.online.advanceMarker(0, { ...marker, scanId: 'of the state that is lost' })
+    rig.hooks.set('state commit', (work) =>
+      (work as StateCommit).head.nextOffset > 1 ? gate().passed : undefined,
+    )
+    const run = rig.start()
+    await rig.clock.advance(2_000)
+    await run.kill()
+    expect(await rig.served('ann')).toBe(before)
+    await rig.runToEnd()
+    await rig.expectTheLaw()
   })
 })
 

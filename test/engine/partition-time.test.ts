@@ -5,7 +5,9 @@ import type { StateCommit } from '../../src/engine/ports.ts'
 import { at, COUNT, DAY_MS, HOUR_MS, recordsAt, viewOf } from '../support/builders.ts'
 import { Rig } from './rig.ts'
 
-const reasons = (rig: Rig): string[] => [...rig.rejects.kept.values()].map(({ reason }) => reason)
+function reasons(rig: Rig): string[] {
+  return [...rig.rejects.kept.values()].map(({ reason }) => reason)
+}
 
 test('T3 one stamp from the far future is refused before it can move the watermark', async () => {
   const rig = new Rig()

@@ -4,11 +4,10 @@ import { MemoryDisk } from '../../src/memory/state.ts'
 import { COUNT, recordsAt, viewOf } from '../support/builders.ts'
 import { gate, Rig } from './rig.ts'
 
-const garbage = (count: number): ReturnType<typeof recordsAt> =>
-  recordsAt(Array.from({ length: count }, () => '2024-03-04 10:00')).map((record) => ({
-    ...record,
-    value: '{',
-  }))
+function garbage(count: number): ReturnType<typeof recordsAt> {
+  const records = recordsAt(Array.from({ length: count }, () => '2024-03-04 10:00'))
+  return records.map((record) => ({ ...record, value: '{' }))
+}
 
 test('a restart goes on at the state’s own offset: no record is read twice into a tile', async () => {
   const rig = new Rig()

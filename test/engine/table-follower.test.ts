@@ -9,15 +9,17 @@ import { gate, Rig } from './rig.ts'
 const CORRECTIONS_MS = 900_000
 const USERS = ['ann', 'bob', 'cy', 'dan', 'eve', 'fay', 'gus', 'hal']
 
-const appendUsers = (rig: Rig, date: string): void =>
+function appendUsers(rig: Rig, date: string): void {
   rig.append(USERS.map((user, i) => ({ at: `${date} 10:${10 + i}`, user })))
+}
 
 interface Transaction extends TableTransaction {
   readonly table: string
 }
 
-const transactions = (rig: Rig, table: string): Transaction[] =>
-  (rig.done('table commit') as Transaction[]).filter((one) => one.table === table)
+function transactions(rig: Rig, table: string): Transaction[] {
+  return (rig.done('table commit') as Transaction[]).filter((one) => one.table === table)
+}
 
 describe('a day’s close', () => {
   test('writes a row per entity whose longest window is not empty, and the all-empty row of the day on which it became so', async () => {

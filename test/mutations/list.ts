@@ -106,8 +106,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       edit(
         'src/core/partition-time.ts',
-        'state.maxEventTime === undefined ? -Infinity : state.maxEventTime - policy.outOfOrdernessMs',
-        'state.maxEventTime === undefined ? -Infinity : -Infinity',
+        'this.#maxEventTime = state.maxEventTime ?? -Infinity',
+        'this.#maxEventTime = -Infinity',
       ),
     ],
     tests: [TIME],
@@ -195,7 +195,7 @@ export const MUTATIONS: readonly Mutation[] = [
       edit(
         'src/engine/online-follower.ts',
         'return closedDay + 1 > this.#marker.asOf && (!catchingUp || this.#draining)',
-        'return closedDay + 1 < this.#marker.asOf && (!catchingUp || this.#draining)',
+        'return closedDay + 1 > this.#marker.asOf + 1e9 && (!catchingUp || this.#draining)',
       ),
     ],
     tests: [ONLINE],

@@ -217,7 +217,9 @@ describe('completeness', () => {
 
   test('a log read from its beginning covers its days from the first accepted record on', () => {
     const [record] = recordsAt(['2024-03-04 23:00'])
-    const result = run(pipelineOf({ views: [COUNTS], time: late }), [{ ...record, offset: 7 } as RawRecord])
+    const result = run(pipelineOf({ views: [COUNTS], time: late }), [
+      { ...record, offset: 7 } as RawRecord,
+    ])
     expect(result.partitions[0]?.completeFrom).toBe(day('2024-03-04'))
   })
 })

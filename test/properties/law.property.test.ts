@@ -22,13 +22,13 @@ async function differences(world: World, scenario: Scenario): Promise<string> {
   return found.slice(0, 12).join('\n')
 }
 
-test.prop([scenarios()], { numRuns: 200 })('every sink is what the log says', async (scenario) => {
+test.prop([scenarios()], { numRuns: 150 })('every sink is what the log says', async (scenario) => {
   const world = worldOf(scenario)
   expect(await world.run()).toBe(true)
   expect(await differences(world, scenario)).toBe('')
 })
 
-test.prop([scenarios(), fc.infiniteStream(fc.integer({ min: 1, max: 40 }))], { numRuns: 120 })(
+test.prop([scenarios(), fc.infiniteStream(fc.integer({ min: 1, max: 40 }))], { numRuns: 100 })(
   'it does not depend on how the log is cut into batches',
   async (scenario, sizes) => {
     const world = worldOf(scenario)
@@ -42,7 +42,7 @@ const deaths = fc.array(fc.record({ after: fc.nat(60), afterEffect: fc.boolean()
   maxLength: 6,
 })
 
-test.prop([scenarios(), deaths], { numRuns: 150 })(
+test.prop([scenarios(), deaths], { numRuns: 120 })(
   'it does not depend on deaths between any two durable effects',
   async (scenario, points) => {
     const world = worldOf(scenario)
@@ -58,7 +58,7 @@ const losses = fc.array(
   { minLength: 1, maxLength: 4 },
 )
 
-test.prop([scenarios(), losses], { numRuns: 100 })(
+test.prop([scenarios(), losses], { numRuns: 80 })(
   'it does not depend on an online store that loses everything, nor on a state that is built again',
   async (scenario, points) => {
     const world = worldOf(scenario)

@@ -6,6 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
+import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { OnlineValue, OnlineVersion } from '../../../src/engine/ports.ts'
@@ -152,7 +153,7 @@ class TableWatch {
       this.#complete.set(partition, day)
     }
     const rows = await this.#reader.read('activity_v1')
-    const keys = rows.map((row) => `${String(row['ds'])} ${String(row['user'])}`)
+    const keys = rows.map((row) => JSON.stringify([row['ds'], row['user']]))
     expect(new Set(keys).size).toBe(keys.length)
     this.readings += 1
   }
@@ -164,7 +165,7 @@ function isOlder(a: OnlineVersion, b: OnlineVersion): boolean {
 
 test('kill -9 thirty times at random moments: nothing is lost, nothing is twice, nothing goes back', async () => {
   const seed = Date.now() & 0x7fff_ffff
-  console.log(`kill -9: seed ${seed}`)
+  process.stdout.write(`kill -9: seed ${seed}\n`)
   const random = randomOf(seed)
   await using world = await RealWorld.create(JSON.stringify(PIPELINE))
   const writer = await PacedWriter.open(world.logDirectory, randomOf(seed + 1))

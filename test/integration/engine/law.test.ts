@@ -6,6 +6,7 @@ import { fc } from '@fast-check/vitest'
 import avsc from 'avsc'
 import { appendFile } from 'node:fs/promises'
 import path from 'node:path'
+import process from 'node:process'
 import { expect, test } from 'vitest'
 import { expectSinksEqual } from '../../support/compare-sinks.ts'
 import { recompute } from '../../support/oracle.ts'
@@ -60,7 +61,7 @@ test('every sink of the real adapters is what the log says', async () => {
     }
     done += 1
   }
-  console.log(`law on real adapters: ${done} scenarios, seed ${seed}`)
+  process.stdout.write(`law on real adapters: ${done} scenarios, seed ${seed}\n`)
   expect(done).toBeGreaterThanOrEqual(SCENARIOS_MIN)
 })
 

@@ -190,7 +190,9 @@ function actualOnline({ entity, fields, version, eventTime, nextDay }: OnlineVal
   return { entity, fields: new Map(fields), offset: version.offset, eventTime, nextDay }
 }
 
-const dayOf = (row: Row): number => Date.parse(String(row['ds'])) / DAY_MS
+function dayOf(row: Row): number {
+  return Date.parse(row['ds'] as string) / DAY_MS
+}
 
 function split(
   { entity }: ViewDefinition,
