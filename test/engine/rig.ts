@@ -273,12 +273,16 @@ export class Process {
     detail: unknown,
     act: () => Promise<T>,
   ): Promise<T> => {
-    if (this.#dead) throw new Crashed(name)
+    this.#assertAlive(name)
     await Promise.race([this.#rig.hooks.get(name)?.(detail), this.#death.passed])
-    if (this.#dead) throw new Crashed(name)
+    this.#assertAlive(name)
     const result = await act()
     this.#rig.effects.push({ name, detail })
     return result
+  }
+
+  #assertAlive(effect: EffectName): void {
+    if (this.#dead) throw new Crashed(effect)
   }
 
   #run(run: string, untilEnd: boolean): Promise<RunSummary> {

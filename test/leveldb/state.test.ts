@@ -33,7 +33,7 @@ test('T14 a state directory has one owner: a second opening is refused and says 
   await using first = await LevelPartitionState.open(directory)
   await expect(LevelPartitionState.open(directory)).rejects.toMatchObject({
     code: 'STATE_LOCKED',
-    retryable: true,
+    retryable: false,
     message: expect.stringContaining(directory) as string,
   })
   await first.commit(stateCommit(1))
