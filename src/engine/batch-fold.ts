@@ -7,7 +7,7 @@ import { formatSlot } from '../core/dirty-slot.ts'
 import { position } from '../core/event.ts'
 import type { EventBatch } from '../core/event.ts'
 import { ViewFold } from '../core/fold.ts'
-import type { FoldNotes, RoutedBatch } from '../core/fold.ts'
+import type { FoldNotes, RoutedBatch, ViewReject } from '../core/fold.ts'
 import { Judge, VERDICT_NAMES, Verdict } from '../core/judge.ts'
 import type { JudgedBatch, LogClose } from '../core/judge.ts'
 import type { PartitionTime } from '../core/partition-time.ts'
@@ -48,6 +48,8 @@ export class BatchFold {
   readonly #judge: Judge
   readonly #limit: RejectLimit
   readonly #topic: string
+  /** The last three rejects, in words, for the message that stops a run. */
+  #samples: readonly string[] = []
 
   constructor(
     context: PartitionContext,
@@ -118,32 +120,44 @@ export class BatchFold {
   }
 
   /** Rejects of the partition and of views, one per record, in the order of the log. */
-  #checkLimit(
-    events: EventBatch,
-    judged: JudgedBatch,
-    viewRejects: readonly { readonly index: number }[],
-  ): void {
-    const byViews = new Set(viewRejects.map(({ index }) => index))
+  #checkLimit(events: EventBatch, judged: JudgedBatch, byViews: readonly ViewReject[]): void {
+    const refusedByViews = new Set(byViews.map(({ index }) => index))
     const refused: number[] = []
+    const samples = (): string[] => {
+      const lines = refused
+        .slice(-3)
+        .map((index) => this.#sample(events, judged, { index, byViews }))
+      return [...this.#samples, ...lines].slice(-3)
+    }
     for (let i = 0; i < judged.verdicts.length; i += 1) {
       const verdict = judged.verdicts[i] as number
       if (verdict === Verdict.TOMBSTONE) continue
-      const rejected = isReject(verdict) || byViews.has(i)
+      const rejected = isReject(verdict) || refusedByViews.has(i)
       if (rejected) refused.push(i)
       if (this.#limit.count(rejected)) continue
       const { partition, pipeline } = this.#context
-      const samples = refused.slice(-3).map((index) => this.#sample(events, judged, index))
-      throw aboveLimit(`${this.#topic}[${partition}]`, pipeline.rejects.limit, samples)
+      throw aboveLimit(`${this.#topic}[${partition}]`, pipeline.rejects.limit, samples())
     }
+    if (refused.length > 0) this.#samples = samples()
   }
 
-  #sample(events: EventBatch, judged: JudgedBatch, i: number): string {
-    const at = position(this.#topic, this.#context.partition, events.records.offsets[i] as number)
-    const verdict = judged.verdicts[i] as number
-    const { reason, message } = isReject(verdict)
-      ? rejectOf(this.#context, events, { index: i, verdict, bucket: judged.buckets[i] as number })
-      : { reason: 'bad_field or missing_key', message: 'a view could not use the record' }
-    return `${at} ${reason}: ${message}`
+  #sample(
+    events: EventBatch,
+    judged: JudgedBatch,
+    { index, byViews }: { readonly index: number; readonly byViews: readonly ViewReject[] },
+  ): string {
+    const offset = events.records.offsets[index] as number
+    const verdict = judged.verdicts[index] as number
+    const bucket = judged.buckets[index] as number
+    const reject = isReject(verdict)
+      ? rejectOf(this.#context, events, { index, verdict, bucket })
+      : viewRejects(
+          this.#context,
+          events,
+          byViews.filter((one) => one.index === index),
+        )[0]
+    const at = position(this.#topic, this.#context.partition, offset)
+    return `${at} ${reject?.reason ?? ''}: ${reject?.message ?? ''}`
   }
 
   #noteVerdicts(events: EventBatch, judged: JudgedBatch, notes: Uncommitted): void {
