@@ -13,6 +13,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          sequence: { groupOrder: 0 },
           include: ['test/**/*.test.ts'],
           exclude: ['test/integration/**', 'test/properties/**'],
           testTimeout: 10_000,
@@ -21,6 +22,8 @@ export default defineConfig({
       {
         test: {
           name: 'property',
+          // One project after the other: what each starts has the machine to itself.
+          sequence: { groupOrder: 1 },
           include: ['test/properties/**/*.test.ts'],
           pool: 'forks',
           // A scenario is short-lived garbage: with more room for it, collecting costs a third.
@@ -31,6 +34,7 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
+          sequence: { groupOrder: 2 },
           include: ['test/integration/**/*.test.ts'],
           pool: 'forks',
           // These tests start processes of their own, and the machine may have two cores.

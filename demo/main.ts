@@ -107,7 +107,16 @@ async function forget(place: string): Promise<void> {
 async function stepRun(place: string): Promise<number> {
   heading(2, 'The run: state in LevelDB, values online in LevelDB, tables in Delta')
   console.log(`$ tidemark run -f ${PIPELINE_FILE} --until-end`)
-  const args = ['--max-semi-space-size=32', '--import', 'tsx', 'src/cli/main.ts', 'run', '-f', PIPELINE_FILE, '--until-end']
+  const args = [
+    '--max-semi-space-size=32',
+    '--import',
+    'tsx',
+    'src/cli/main.ts',
+    'run',
+    '-f',
+    PIPELINE_FILE,
+    '--until-end',
+  ]
   const interrupts: NodeJS.Signals[] = []
   // The terminal sends Ctrl-C to the run as well, which commits and leaves; this process waits for it.
   const onInterrupt = (name: NodeJS.Signals): void => {

@@ -147,14 +147,26 @@ export class PartitionTask {
   async #rest(): Promise<void> {
     const { context, ticks, reader, batchFold } = this.#parts
     if (!this.#isHeld()) {
-      if (this.#phase === 'starting') this.#phase = 'live'
-      const quiet = reader.lag(this.#nextOffset) === 0 && this.#parts.stopAt === undefined
-      if (quiet) this.#applyTick(await ticks.tick(batchFold.time))
+      const atEnd = reader.lag(this.#nextOffset) === 0 && this.#parts.stopAt === undefined
+      if (atEnd) {
+        this.#reachEnd()
+        this.#applyTick(await ticks.tick(batchFold.time))
+      }
     }
     const waitMs = this.#hasUncommitted()
       ? Math.min(POLL_MS, context.pipeline.commit.intervalMs)
       : POLL_MS
     if (!this.#maintenanceDue) await context.turns.wakeup.wait(waitMs)
+  }
+
+  /** The followers must not go on saving their strength: no commit may come to tell them. */
+  #reachEnd(): void {
+    const { context, online, table } = this.#parts
+    this.#phase = 'live'
+    if (!context.committed.catchingUp) return
+    context.committed.catchingUp = false
+    online?.wake()
+    table?.wake()
   }
 
   /** Days that a tick closed are dirtied before the next record's offset. */

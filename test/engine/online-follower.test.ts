@@ -4,7 +4,7 @@ import type { Marker, OnlineValue, StateCommit } from '../../src/engine/ports.ts
 import { TidemarkError } from '../../src/errors.ts'
 import { MemoryOnlineStore } from '../../src/memory/online-store.ts'
 import { MemoryDisk } from '../../src/memory/state.ts'
-import { at, COUNT, day, viewOf } from '../support/builders.ts'
+import { at, COUNT, day, viewOf, recordsAt } from '../support/builders.ts'
 import { gate, Rig } from './rig.ts'
 
 const MINUTE_MS = 60_000
@@ -399,4 +399,16 @@ test('T26 a key in two partitions: the lowest partition’s value wins, and the 
   expect((await rig.online.read('activity:v1', 'u'))?.partition).toBe(0)
   expect(rig.told.join('\n')).toContain('key in two partitions')
   expect(rig.rows('activity_v1')).toEqual([])
+})
+
+test('a partition that was far behind tells what it has as soon as the end is reached, without another commit', async () => {
+  //  offset  0 ............ 5,000,000 | end     (the last fetch begins far behind)
+  const rig = new Rig({ fetch: 1 })
+  rig.append(['2024-03-04 10:00'])
+  const run = rig.start()
+  await rig.clock.advance(1_000)
+  rig.appendRaw(recordsAt(['2024-03-04 10:01']), 0, 5_000_000)
+  await rig.clock.advance(8_000)
+  expect(await rig.served()).toContain('n_1d=2')
+  await run.stop()
 })

@@ -152,11 +152,12 @@ export class Rig {
     this.appendRaw(recordsAt(events), partition)
   }
 
-  /** At the offsets that come next. */
-  appendRaw(records: readonly RawRecord[], partition = 0): void {
+  /** At the offsets that come next; `gap` offsets are left out before the first. */
+  appendRaw(records: readonly RawRecord[], partition = 0, gap = 0): void {
     const log = this.#log[partition] ?? []
-    for (const record of records) {
-      const raw = { ...record, offset: log.length }
+    const next = (log.at(-1)?.offset ?? -1) + 1 + gap
+    for (const [i, record] of records.entries()) {
+      const raw = { ...record, offset: next + i }
       this.#raw[partition]?.push(raw)
       log.push({ offset: raw.offset, timestamp: raw.timestamp, key: null, value: valueBytes(raw) })
     }
