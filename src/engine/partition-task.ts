@@ -19,7 +19,7 @@ import { CLOSED_DAYS_WAITING_MAX } from './table-follower.ts'
 import type { TableFollower } from './table-follower.ts'
 import type { IdleTicks } from './idle-ticks.ts'
 import { maintenanceBounds } from './maintenance-bounds.ts'
-import { encodeTiles } from './tile-writes.ts'
+import { addCounts, composeCommit } from './state-commit.ts'
 
 const FETCH_BYTES = 2 * 1024 * 1024
 /** What followers may read between two batches while there is something to fold. */
@@ -79,7 +79,7 @@ export class PartitionTask {
       nextOffset: this.#nextOffset,
       endOffset: this.#nextOffset + reader.lag(this.#nextOffset),
       records: this.#records,
-      counts: this.#countsWith(this.#notes),
+      counts: addCounts(this.#head.counts, this.#notes.counts),
       watermark: Number.isFinite(time.watermark) ? time.watermark : undefined,
       closedDay: Number.isFinite(time.closedDay) ? time.closedDay : undefined,
       onlineBacklog: online?.backlog ?? 0,
@@ -234,7 +234,10 @@ export class PartitionTask {
     const { context, rejects, table } = this.#parts
     const notes = this.#notes
     this.#notes = nothingUncommitted()
-    const state = this.#stateCommit(notes)
+    const state = composeCommit(this.#parts, notes, {
+      head: this.#head,
+      nextOffset: this.#nextOffset,
+    })
     await commit(
       { rejects: notes.refused, state },
       {
@@ -252,31 +255,6 @@ export class PartitionTask {
       if (!Number.isNaN(timestamp)) table?.noteClosed(day, timestamp)
   }
 
-  #stateCommit(notes: Uncommitted): StateCommit {
-    const { context, batchFold, table } = this.#parts
-    return {
-      head: this.#nextHead(notes),
-      tiles: encodeTiles(batchFold.folds, context),
-      ids: [...notes.ids].map(([id, day]) => ({ id, day })),
-      milestones: notes.milestones,
-      dirty: table ? notes.dirty : new Map(),
-      cleared: table?.cleared(notes.dirty) ?? [],
-    }
-  }
-
-  #nextHead(notes: Uncommitted): StateHead {
-    const { batchFold, online, table } = this.#parts
-    return {
-      ...this.#head,
-      nextOffset: this.#nextOffset,
-      time: batchFold.time.state,
-      rejects: batchFold.rejectCounts,
-      counts: this.#countsWith(notes),
-      online: online?.position,
-      table: { complete: table?.complete ?? [] },
-    }
-  }
-
   #tellFollowers(done: StateCommit, notes: Uncommitted): void {
     const { context, batchFold, online, table } = this.#parts
     noteCommitted(context.committed, batchFold.time, {
@@ -286,12 +264,6 @@ export class PartitionTask {
     online?.committed(done.tiles)
     table?.committed(done)
     this.#maintenanceDue ||= notes.milestones.length > 0
-  }
-
-  #countsWith(notes: Uncommitted): Record<string, number> {
-    const counts: Record<string, number> = { ...this.#head.counts }
-    for (const [name, count] of notes.counts) counts[name] = (counts[name] ?? 0) + count
-    return counts
   }
 
   /** A bounded piece of settling, eviction and forgetting. */

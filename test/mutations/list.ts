@@ -139,8 +139,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       edit(
         'src/engine/partition-task.ts',
-        'const quiet = reader.lag(this.#nextOffset) === 0 &&',
-        'const quiet = reader.lag(this.#nextOffset) >= 0 &&',
+        'const atEnd = reader.lag(this.#nextOffset) === 0 &&',
+        'const atEnd = reader.lag(this.#nextOffset) >= 0 &&',
       ),
     ],
     tests: [TICKS],

@@ -1,0 +1,46 @@
+/** What one commit writes to the state: changed tiles, the new head with the followers' positions, what is dirty and what is cleared. */
+import type { BatchFold, Uncommitted } from './batch-fold.ts'
+import type { OnlineFollower } from './online-follower.ts'
+import type { PartitionContext } from './partition-context.ts'
+import type { StateCommit, StateHead } from './ports.ts'
+import type { TableFollower } from './table-follower.ts'
+import { encodeTiles } from './tile-writes.ts'
+
+export interface CommitParts {
+  readonly context: PartitionContext
+  readonly batchFold: BatchFold
+  readonly online: OnlineFollower | undefined
+  readonly table: TableFollower | undefined
+}
+
+export function composeCommit(
+  { context, batchFold, online, table }: CommitParts,
+  notes: Uncommitted,
+  { head, nextOffset }: { readonly head: StateHead; readonly nextOffset: number },
+): StateCommit {
+  return {
+    head: {
+      ...head,
+      nextOffset,
+      time: batchFold.time.state,
+      rejects: batchFold.rejectCounts,
+      counts: addCounts(head.counts, notes.counts),
+      online: online?.position,
+      table: { complete: table?.complete ?? [] },
+    },
+    tiles: encodeTiles(batchFold.folds, context),
+    ids: [...notes.ids].map(([id, day]) => ({ id, day })),
+    milestones: notes.milestones,
+    dirty: table ? notes.dirty : new Map(),
+    cleared: table?.cleared(notes.dirty) ?? [],
+  }
+}
+
+export function addCounts(
+  before: Readonly<Record<string, number>>,
+  added: ReadonlyMap<string, number>,
+): Record<string, number> {
+  const counts: Record<string, number> = { ...before }
+  for (const [name, count] of added) counts[name] = (counts[name] ?? 0) + count
+  return counts
+}
