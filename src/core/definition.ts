@@ -89,7 +89,7 @@ export interface TimePolicy {
   readonly idleAfterMs: number
   /** Event times before it are refused as `bad_timestamp`: ms, default 2000-01-01T00:00Z. */
   readonly notBeforeMs: number
-  /** Tick although the log is historical (spec 3, idle). */
+  /** Tick although the log is historical (docs/semantics.md, ticks). */
   readonly tickHistorical: boolean
 }
 
@@ -111,7 +111,7 @@ export interface ViewDefinition {
   readonly tags: Readonly<Record<string, string>>
   /** Column name -> value a reader should take when the entity or the value is missing. */
   readonly defaults: Readonly<Record<string, Value>>
-  /** Hex; covers everything of the view that can change a value (spec 5). */
+  /** Hex; covers everything of the view that can change a value. */
   readonly hash: string
 }
 
@@ -127,7 +127,7 @@ export interface FeatureDefinition {
   /** Days, ascending; a subset of the view's windows. */
   readonly windows: readonly number[]
   readonly description?: string
-  /** Days from which the feature holds, when it was added later (spec 5); earlier rows keep null. */
+  /** Days from which the feature holds, when it was added later; earlier rows keep null. */
   readonly since?: number
 }
 

@@ -1,6 +1,6 @@
 /**
  * The rows of a view's table: as of a closed day, everything that a person joins on and everything that tells where a value
- * comes from. The columns that are no content (spec 1) come last.
+ * comes from. The columns that are no content come last.
  */
 import type { Calendar, DayIndex } from './day.ts'
 import type { ColumnSpec, RowBuffer } from './columns.ts'

@@ -1,5 +1,5 @@
 /**
- * The record of a generation: everything beside the log that the content of the sinks is a function of (spec 1). Written
+ * The record of a generation: everything beside the log that the content of the sinks is a function of. Written
  * once, beside the tables, and never changed; any change of it is the next generation.
  */
 import { canonicalCondition, fieldKey } from './aggregate-key.ts'

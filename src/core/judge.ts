@@ -1,5 +1,5 @@
 /**
- * The partition's own judgement of each record, before any view sees it (spec 8): undecodable, bad_timestamp, future,
+ * The partition's own judgement of each record, before any view sees it: undecodable, bad_timestamp, future,
  * too_late, duplicate, in this order. It looks at bytes, time and event id alone, so that no view's definition can move
  * another's time. Only accepted records move the watermark.
  */

@@ -52,7 +52,7 @@ export class OnlineFollower {
     })
   }
 
-  /** Compares the store's marker with the last one that the state saw acknowledged (spec 4). @throws GENERATION_CHANGED */
+  /** Compares the store's marker with the last one that the state saw acknowledged. @throws GENERATION_CHANGED */
   static async open(
     context: PartitionContext,
     store: OnlineStore,

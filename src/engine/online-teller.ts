@@ -40,7 +40,7 @@ export class OnlineTeller {
     return this.#refused
   }
 
-  /** Values whose key another partition holds: see spec 3, partitions. */
+  /** Values whose key another partition holds: see docs/semantics.md, generations. */
   get foreign(): number {
     return this.#foreign
   }

@@ -1,5 +1,5 @@
 /**
- * Which of two values stays (spec 1, rule 4, and 3): the higher generation; within one the lower partition, because a key
+ * Which of two values stays (docs/semantics.md): the higher generation; within one the lower partition, because a key
  * that is routed to two partitions has two halves that nobody can merge; within a partition the higher (offset, day).
  * Versions are numbers and are compared as numbers.
  */

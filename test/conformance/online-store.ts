@@ -1,5 +1,5 @@
 /**
- * What every `OnlineStore` promises (spec 1, rule 4; 3, fixed partitions; 4, markers; 6, time to live). Run for each
+ * What every `OnlineStore` promises (docs/semantics.md: versions, partitions, markers, time to live). Run for each
  * adapter, with a clock that the test moves.
  */
 import fc from 'fast-check'

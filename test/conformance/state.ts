@@ -1,5 +1,5 @@
 /**
- * What every `PartitionState` promises (spec 3 and 4). Run for each adapter; a store is made, opened, disposed and opened
+ * What every `PartitionState` promises (docs/semantics.md, docs/exactly-once.md). Run for each adapter; a store is made, opened, disposed and opened
  * again, as a process would.
  */
 import { describe, expect, test } from 'vitest'
