@@ -4,7 +4,8 @@
  *
  * `npm run depcruise` enforces it; test/boundaries.test.ts sees that every planted violation is found.
  */
-const ADAPTERS = 'leveldb|duckdb|memory|table|source|format|rejects|definition'
+const ADAPTERS =
+  'leveldb|duckdb|memory|table|source|format|rejects|definition|kafka|redis|registry|metrics|http'
 
 /** Vendor packages and the one folder that may import each. */
 const VENDORS = {
@@ -12,6 +13,9 @@ const VENDORS = {
   duckdb: '@duckdb/node-api|@duckdb/node-bindings',
   definition: 'zod|yaml|fastest-levenshtein',
   format: 'avsc|lossless-json',
+  kafka: 'kafkajs|snappyjs|lz4js|@bokuweb/zstd-wasm',
+  redis: 'ioredis',
+  metrics: 'prom-client',
   cli: 'commander|cli-progress|cli-table3|pino|pino-pretty',
 }
 

@@ -63,7 +63,17 @@ const SIZE_LIMITS = {
 }
 
 export default tseslint.config(
-  { ignores: ['dist/', 'coverage/', 'node_modules/', 'demo-data/', '.cache/', '**/*.cjs'] },
+  {
+    ignores: [
+      'dist/',
+      'coverage/',
+      'node_modules/',
+      'demo-data/',
+      'stack-data/',
+      '.cache/',
+      '**/*.cjs',
+    ],
+  },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],
@@ -122,7 +132,7 @@ export default tseslint.config(
   },
   {
     // Where data goes to stdout on purpose, and where a script is its own program.
-    files: ['src/cli/**/*.ts', '{demo,bench,scripts,test}/**/*.ts'],
+    files: ['src/cli/**/*.ts', '{demo,bench,examples,scripts,servers,test}/**/*.ts'],
     rules: { 'no-console': 'off' },
   },
   {

@@ -36,6 +36,8 @@ export default defineConfig({
           name: 'integration',
           sequence: { groupOrder: 2 },
           include: ['test/integration/**/*.test.ts'],
+          // Kafka and Redis for those who ask (test/support/servers.ts).
+          globalSetup: ['test/support/servers-setup.ts'],
           pool: 'forks',
           // These tests start processes of their own, and the machine may have two cores.
           maxWorkers: 2,

@@ -1,5 +1,5 @@
 /**
- * `npm test`: everything that must hold before a change lands. Build, Python for the independent readers, format, lint,
+ * `npm test`: everything that must hold before a change lands. Build, Python for the independent readers, servers, format, lint,
  * types, boundaries, unused code, then every vitest project. All of it runs even if something failed before; the last
  * line is `N passed, N failed[, N skipped]`, where a failed check counts as one failure.
  */
@@ -14,6 +14,7 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const CHECKS = [
   ['build', 'tsc', '-p', 'tsconfig.build.json'],
   ['python', 'bash', 'scripts/python-venv.sh'],
+  ['servers', 'tsx', 'servers/install.ts'],
   ['format', 'prettier', '--check', '--log-level', 'warn', '.'],
   ['lint', 'eslint', '.', '--max-warnings', '0'],
   ['types', 'tsc', '-p', 'tsconfig.json'],

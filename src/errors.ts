@@ -14,6 +14,15 @@ const CATALOGUE = {
   /** The source is not what the state was built from (partitions added, log deleted and made again). */
   SOURCE_CHANGED: { retryable: false, exitCode: 1 },
   SOURCE_UNREADABLE: { retryable: false, exitCode: 1 },
+  /** Brokers that cannot be reached or have no leader now. */
+  SOURCE_UNAVAILABLE: { retryable: true, exitCode: 1 },
+  /** The brokers refuse: authentication, authorization, TLS. */
+  SOURCE_REFUSED: { retryable: false, exitCode: 1 },
+  /** Members of one group write to different places, or the group cannot be joined. */
+  GROUP_REFUSED: { retryable: false, exitCode: 1 },
+  /** The schema registry cannot be reached. */
+  SCHEMA_UNAVAILABLE: { retryable: true, exitCode: 1 },
+  SCHEMA_REFUSED: { retryable: false, exitCode: 1 },
   /** The offset that the state needs is no longer in the log. */
   OFFSET_GONE: { retryable: false, exitCode: 1 },
   STATE_LOCKED: { retryable: false, exitCode: 1 },

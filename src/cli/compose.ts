@@ -10,10 +10,11 @@ import process from 'node:process'
 import type { OfflineDefinition, OnlineDefinition, Pipeline } from '../core/definition.ts'
 import type { DuckDb } from '../duckdb/database.ts'
 import type { RunParts } from '../engine/parts.ts'
-import type { Clock, Log, OnlineStore, RecordSource } from '../engine/ports.ts'
+import type { Clock, Log, OnlineStore, RecordSource, StateHead } from '../engine/ports.ts'
 import { TidemarkError } from '../errors.ts'
 import { createDecoder } from '../format/decoder.ts'
 import { LevelOnlineStore } from '../leveldb/online-store.ts'
+import { openStateCopy } from '../leveldb/readers.ts'
 import { LevelPartitionState } from '../leveldb/state.ts'
 import { FileRejectSink } from '../rejects/file-reject-sink.ts'
 import { createFileLog } from '../source/file-log.ts'
@@ -65,7 +66,9 @@ export async function openRunParts(
   return {
     pipeline,
     source,
+    lease: undefined,
     decoder,
+    peekState: (partition) => peekState(pipeline, partition),
     openState: (partition) => openState(pipeline, partition),
     online: online && opened.add(await openOnline(online, clock)),
     tables: tables?.store,
@@ -119,6 +122,13 @@ async function openState(pipeline: Pipeline, partition: number): Promise<LevelPa
   const directory = stateDirectory(pipeline, partition)
   makeDirectory('state', directory)
   return LevelPartitionState.open(directory)
+}
+
+async function peekState(pipeline: Pipeline, partition: number): Promise<StateHead | undefined> {
+  const copy = await openStateCopy(stateDirectory(pipeline, partition))
+  const head = copy?.head
+  await copy?.[Symbol.asyncDispose]()
+  return head
 }
 
 async function openOnline(online: OnlineDefinition, clock: Clock): Promise<OnlineStore> {

@@ -1,5 +1,5 @@
 /** Plain data as an indented outline, close to how a pipeline file is written. For people; machines take `--json`. */
-import type { Json } from '../definition/describe.ts'
+import type { Json } from '../definition/describe-places.ts'
 
 export function outline(value: Json, indent = ''): string {
   if (!isMapping(value)) return indent + inline(value)

@@ -24,12 +24,13 @@ export interface RunTotals {
   readonly positions: readonly string[]
 }
 
-/** @param before the counts that the partitions' states began with, added up */
-export function totalsOf(summary: RunSummary, topic: string, before: Counts): RunTotals {
-  const { partitions, seconds, reason } = summary
+/** Partitions that were given to other members meanwhile are counted too. */
+export function totalsOf(summary: RunSummary, topic: string): RunTotals {
+  const { partitions, released, seconds, reason } = summary
+  const all = [...partitions, ...released]
   const sum = (of: (partition: PartitionProgress) => number): number =>
-    partitions.reduce((total, partition) => total + of(partition), 0)
-  const counts = subtract(addCounts(partitions.map((partition) => partition.counts)), before)
+    all.reduce((total, partition) => total + of(partition), 0)
+  const counts = addCounts(all.map((each) => subtract(each.counts, each.startCounts)))
   const records = sum((partition) => partition.records)
   return {
     reason,
@@ -99,7 +100,7 @@ export function sumProgress({ partitions }: RunProgress): ProgressSums {
     total: partitions.reduce((sum, each) => sum + each.endOffset - each.startOffset, 0),
     records: partitions.reduce((sum, each) => sum + each.records, 0),
     watermark: known.length === 0 ? undefined : Math.min(...known),
-    dirtySlots: partitions.reduce((sum, each) => sum + each.dirtySlots, 0),
+    dirtySlots: partitions.reduce((sum, each) => sum + (each.table?.dirtySlots ?? 0), 0),
     phases: new Set(partitions.map(({ phase }) => phase)),
   }
 }

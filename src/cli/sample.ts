@@ -84,6 +84,7 @@ export function sampledSource(source: RecordSource, parts: readonly SamplePart[]
   return {
     topic: source.topic,
     topology: () => Promise.resolve({ partitions: parts.length }),
+    origins: () => Promise.resolve(parts.map(({ offset }) => offset)),
     open: (partition, offset) =>
       source.open(partition, Math.max(offset, parts[partition]?.offset ?? 0)),
     [Symbol.asyncDispose]: () => Promise.resolve(),

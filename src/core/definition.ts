@@ -17,6 +17,15 @@ export interface Pipeline {
   readonly memory: MemoryPolicy
   /** Directory of the local state, absolute. */
   readonly state: string
+  /** Metrics and health; undefined: not served. */
+  readonly http?: HttpDefinition
+}
+
+export interface HttpDefinition {
+  readonly host: string
+  readonly port: number
+  /** `/readyz` is false while a partition is further behind: records (Kafka) or bytes (files). */
+  readonly readyLagMax: number
 }
 
 export interface SourceDefinition {
@@ -43,6 +52,28 @@ export interface KafkaLog {
   readonly topic: string
   /** Where a new state begins; used once. A number is an instant in ms. */
   readonly start: 'earliest' | 'latest' | number
+  /** Consumer group of the processes that share the topic's partitions. */
+  readonly group: string
+  /** A member that is silent for this long loses its partitions. */
+  readonly sessionTimeoutMs: number
+  readonly tls?: TlsDefinition
+  readonly sasl?: SaslDefinition
+  /** Trust record timestamps that producers set and the broker does not bound (docs/semantics.md, timestamp firewall). */
+  readonly trustProducerClock: boolean
+}
+
+/** Absolute paths of PEM files. Without `ca` the system's authorities are trusted. */
+export interface TlsDefinition {
+  readonly ca?: string
+  /** The client's own certificate and key, for mutual TLS: both or none. */
+  readonly certificate?: string
+  readonly key?: string
+}
+
+export interface SaslDefinition {
+  readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'
+  readonly username: string
+  readonly password: string
 }
 
 export type FormatDefinition =
@@ -105,6 +136,8 @@ export interface ViewDefinition {
   readonly derived: readonly DerivedDefinition[]
   readonly online: 'current' | 'closed'
   readonly ttlMs: number
+  /** Objective of the freshness alert: record in the log -> value readable. Changes no value. */
+  readonly freshnessMs: number
   readonly joinTtlMs?: number
   readonly owner?: string
   readonly description?: string
@@ -166,7 +199,24 @@ export interface SinkDefinitions {
 
 export type OnlineDefinition =
   | { readonly kind: 'leveldb'; readonly directory: string; readonly prefix: string }
-  | { readonly kind: 'redis'; readonly url: string; readonly prefix: string }
+  | RedisDefinition
+
+export interface RedisDefinition {
+  readonly kind: 'redis'
+  readonly servers: RedisServers
+  /** For the data servers; a standalone URL may carry them instead (redis://user:password@host). */
+  readonly username?: string
+  readonly password?: string
+  /** Undefined: plaintext, unless the URL begins with rediss://. */
+  readonly tls?: TlsDefinition
+  readonly prefix: string
+}
+
+/** Addresses are `host:port`. */
+export type RedisServers =
+  | { readonly kind: 'standalone'; readonly url: string }
+  | { readonly kind: 'sentinel'; readonly sentinels: readonly string[]; readonly master: string }
+  | { readonly kind: 'cluster'; readonly nodes: readonly string[] }
 
 export interface OfflineDefinition {
   readonly kind: 'delta'
@@ -178,8 +228,10 @@ export interface OfflineDefinition {
 }
 
 export interface RejectPolicy {
-  /** Absolute directory of the dead letters and the late ledger. */
+  /** Absolute directory of the dead letters and the late ledger, where they go to files. */
   readonly directory: string
+  /** They go to this topic, on the brokers of the source, instead of to files. */
+  readonly topic?: string
   /** Share of records (0..1] whose excess stops the run. */
   readonly limit: number
 }

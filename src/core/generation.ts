@@ -21,6 +21,8 @@ export interface GenerationRecord {
   readonly slots: number
   /** In the order of their numbers in states. */
   readonly views: readonly RecordedView[]
+  /** Identity of the log, where the log as a whole has one (Kafka: the topic's id). */
+  readonly log?: string
   /** Where reading began. */
   readonly segments: readonly { readonly partition: number; readonly origin: number }[]
   readonly amendments: readonly []
@@ -67,6 +69,7 @@ export function recordOf(
     readonly generation: number
     readonly zoneData: string
     readonly origins: readonly number[]
+    readonly log: string | undefined
   },
 ): GenerationRecord {
   return {
@@ -77,6 +80,7 @@ export function recordOf(
     policy: policyOf(pipeline),
     slots: pipeline.sinks.offline?.slots ?? 1,
     views: views.map((view) => recordedView(pipeline, view)),
+    ...(parts.log === undefined ? {} : { log: parts.log }),
     segments: parts.origins.map((origin, partition) => ({ partition, origin })),
     amendments: [],
   }

@@ -8,6 +8,7 @@ import { suggestion } from './nearest.ts'
 import type { Path, Problem } from './problem.ts'
 import { pipelineSchema } from './schema.ts'
 import type { PipelineFile } from './schema.ts'
+import { HIDDEN, isSecret, shownText, withoutUser } from './secret.ts'
 
 export interface CheckedFile {
   /** Undefined where too little is left to look at. */
@@ -209,14 +210,18 @@ function nearOption(found: string, options: readonly unknown[]): string {
 
 /** As it was written: with the names of variables, never their values. */
 export function showValue(document: PipelineDocument, path: Path, value: unknown): string {
+  if (isSecret(path) && isScalar(value)) return HIDDEN
   const written = document.writtenAt(path)
-  if (written !== undefined) return `\`${written}\``
+  if (written !== undefined) return `\`${withoutUser(written)}\``
   if (value === null || value === undefined) return 'nothing'
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
   if (typeof value === 'object') return 'a mapping'
-  if (typeof value === 'string') return JSON.stringify(value)
-  const isScalar = typeof value === 'number' || typeof value === 'bigint'
-  return document.textAt(path) ?? (isScalar || typeof value === 'boolean' ? String(value) : '?')
+  if (typeof value === 'string') return shownText(value)
+  return document.textAt(path) ?? (isScalar(value) ? String(value) : '?')
+}
+
+function isScalar(value: unknown): value is string | number | bigint | boolean {
+  return ['string', 'number', 'bigint', 'boolean'].includes(typeof value)
 }
 
 function at(root: unknown, path: Path): unknown {

@@ -88,7 +88,7 @@ function pipelineChanges(old: Pipeline, now: Pipeline): Change[] {
     ],
     [
       'source.format',
-      ({ source }) => source.format,
+      ({ source }) => formatIdentity(source.format),
       'generation',
       'the records are read in another way',
     ],
@@ -127,6 +127,11 @@ function keyPlaces({ source }: Pipeline): unknown {
 
 function logIdentity(log: Pipeline['source']['log']): unknown {
   return log.kind === 'kafka' ? [log.kind, log.topic] : [log.kind, log.directory]
+}
+
+/** Of a registry only that there is one: records name their schema by its id, wherever it is asked for. */
+function formatIdentity(format: Pipeline['source']['format']): unknown {
+  return format.kind === 'avro-registry' ? format.kind : format
 }
 
 interface Sides {

@@ -2,26 +2,20 @@
  * A resolved pipeline as plain JSON for people: what the defaults became, durations readable, values as they are written,
  * and no secrets.
  */
-import type {
-  Condition,
-  FieldDefinition,
-  OnlineDefinition,
-  Pipeline,
-  ViewDefinition,
-} from '../core/definition.ts'
+import type { Condition, FieldDefinition, Pipeline, ViewDefinition } from '../core/definition.ts'
 import { formatDay } from '../core/day.ts'
 import { formatInstant } from '../core/instant.ts'
 import { formatValue } from '../core/text.ts'
 import { typeName } from '../core/value.ts'
 import type { Value } from '../core/value.ts'
+import { describeHttp, describeLog, describeOnline } from './describe-places.ts'
+import type { Json } from './describe-places.ts'
 import { formatFieldPath } from './field-type.ts'
+import { withoutPassword } from './secret.ts'
 import { formatDuration, formatShare, formatSize } from './units.ts'
 
-export type Json =
-  string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
-
 export function describePipeline(pipeline: Pipeline): Json {
-  const { name, source, event, time, views, sinks, rejects, commit, memory, state } = pipeline
+  const { name, source, event, time, views, sinks, rejects, commit, memory, state, http } = pipeline
   return {
     name,
     source: {
@@ -45,15 +39,7 @@ export function describePipeline(pipeline: Pipeline): Json {
         },
       },
     },
-    time: {
-      zone: time.zone,
-      outOfOrderness: formatDuration(time.outOfOrdernessMs),
-      allowedLateness: formatDuration(time.allowedLatenessMs),
-      maxFuture: formatDuration(time.maxFutureMs),
-      idleAfter: formatDuration(time.idleAfterMs),
-      notBefore: formatInstant(time.notBeforeMs),
-      tickHistorical: time.tickHistorical,
-    },
+    time: describeTime(time),
     views: Object.fromEntries(views.map((view) => [view.name, describeView(view, source.fields)])),
     sinks: {
       ...(sinks.online && { online: describeOnline(sinks.online) }),
@@ -66,7 +52,10 @@ export function describePipeline(pipeline: Pipeline): Json {
       }),
     },
     state,
-    rejects: { files: rejects.directory, limit: formatShare(rejects.limit) },
+    rejects: {
+      ...(rejects.topic === undefined ? { files: rejects.directory } : { topic: rejects.topic }),
+      limit: formatShare(rejects.limit),
+    },
     commit: {
       interval: formatDuration(commit.intervalMs),
       catchUpInterval: formatDuration(commit.catchUpIntervalMs),
@@ -78,18 +67,20 @@ export function describePipeline(pipeline: Pipeline): Json {
       pendingEntities: memory.pendingEntitiesMax,
       tableRows: memory.tableRowsMax,
     },
+    ...(http && { http: describeHttp(http) }),
   }
 }
 
-function describeLog(log: Pipeline['source']['log']): Record<string, Json> {
-  if (log.kind === 'files') {
-    const { directory, timestamp } = log
-    return {
-      files: timestamp === undefined ? directory : { directory, timestamp: timestamp.join('.') },
-    }
+function describeTime(time: Pipeline['time']): Json {
+  return {
+    zone: time.zone,
+    outOfOrderness: formatDuration(time.outOfOrdernessMs),
+    allowedLateness: formatDuration(time.allowedLatenessMs),
+    maxFuture: formatDuration(time.maxFutureMs),
+    idleAfter: formatDuration(time.idleAfterMs),
+    notBefore: formatInstant(time.notBeforeMs),
+    tickHistorical: time.tickHistorical,
   }
-  const start = typeof log.start === 'number' ? formatInstant(log.start) : log.start
-  return { kafka: { brokers: log.brokers, topic: log.topic, start } }
 }
 
 function describeFormat(format: Pipeline['source']['format']): Record<string, Json> {
@@ -107,24 +98,6 @@ function describeFormat(format: Pipeline['source']['format']): Record<string, Js
 
 function describeTimeFormat(format: Pipeline['event']['time']['format']): Json {
   return format.kind === 'pattern' ? { pattern: format.pattern, zone: format.zone } : format.kind
-}
-
-function describeOnline(online: OnlineDefinition): Json {
-  const { prefix } = online
-  return online.kind === 'redis'
-    ? { redis: withoutPassword(online.url), prefix }
-    : { leveldb: online.directory, prefix }
-}
-
-/** `redis://user:***@host`; what is no URL is not shown at all. */
-export function withoutPassword(address: string): string {
-  if (!URL.canParse(address)) return '***'
-  const url = new URL(address)
-  if (url.password !== '') url.password = '***'
-  for (const name of [...url.searchParams.keys()]) {
-    if (/pass|secret|token|key/i.test(name)) url.searchParams.set(name, '***')
-  }
-  return url.href
 }
 
 function describeView(view: ViewDefinition, fields: readonly FieldDefinition[]): Json {
@@ -162,6 +135,7 @@ function describeView(view: ViewDefinition, fields: readonly FieldDefinition[]):
     ),
     online: view.online,
     ttl: formatDuration(view.ttlMs),
+    freshness: formatDuration(view.freshnessMs),
     ...(view.joinTtlMs !== undefined && { joinTtl: formatDuration(view.joinTtlMs) }),
     ...(view.owner !== undefined && { owner: view.owner }),
     ...(view.description !== undefined && { description: view.description }),

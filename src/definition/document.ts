@@ -10,6 +10,7 @@ import { interpolate } from './interpolate.ts'
 import type { Environment, Interpolated } from './interpolate.ts'
 import { formatPath } from './problem.ts'
 import type { Path, Problem } from './problem.ts'
+import { isSecret } from './secret.ts'
 
 export interface PipelineDocument {
   /** Maps, lists, strings, booleans, null, numbers; integers beyond 2^53 as bigint. */
@@ -41,10 +42,13 @@ export function readDocument(text: string, environment: Environment): PipelineDo
     ...placeOf(reading, path, part),
     message: withoutSecrets(reading, path, message),
   })
-  const syntax = document.errors.map(({ pos, message }) => {
-    const { line, col } = lines.linePos(pos[0])
-    return { path: [], problem: { path: '', line, column: col, message: `not YAML: ${message}` } }
-  })
+  const syntax = [
+    ...document.errors.map(({ pos, message }) => {
+      const { line, col } = lines.linePos(pos[0])
+      return { path: [], problem: { path: '', line, column: col, message: `not YAML: ${message}` } }
+    }),
+    ...lostAliases(document, lines),
+  ]
   return {
     value: syntax.length > 0 ? undefined : document.toJS({ maxAliasCount: 100 }),
     problems: [...syntax, ...variableProblems(reading)],
@@ -52,6 +56,20 @@ export function readDocument(text: string, environment: Environment): PipelineDo
     textAt: (path) => scalarAt(document, path)?.source,
     writtenAt: (path) => interpolated.get(scalarAt(document, path) ?? new Scalar(''))?.written,
   }
+}
+
+/** Not its name: it may be a password that begins with `*`. */
+function lostAliases(document: Document, lines: LineCounter): PipelineDocument['problems'] {
+  const found: { path: Path; problem: Problem }[] = []
+  visit(document, {
+    Alias(_key, node) {
+      if (node.resolve(document) !== undefined) return
+      const message =
+        'not YAML: this refers to an anchor that is not there; a text that begins with * is written in quotes'
+      found.push({ path: [], problem: { path: '', ...placeOfNode(lines, node), message } })
+    },
+  })
+  return found
 }
 
 function putVariablesIn(document: Document, environment: Environment): Reading['interpolated'] {
@@ -93,7 +111,8 @@ function variableProblems(reading: Reading): PipelineDocument['problems'] {
       for (const message of reading.interpolated.get(node)?.problems ?? []) {
         const path = pathOf(key, ancestors)
         const place = placeOfNode(reading.lines, node)
-        found.push({ path, problem: { path: formatPath(path), ...place, message } })
+        const shown = isSecret(path) ? message.replace(/, found `.*`$/s, '') : message
+        found.push({ path, problem: { path: formatPath(path), ...place, message: shown } })
       }
     },
   })

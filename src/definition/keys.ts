@@ -31,6 +31,13 @@ export function text(rule: string): z.ZodString {
   return z.string({ error: rule }).min(1, { error: rule }).meta({ title: 'text' })
 }
 
+/** As the brokers allow them. */
+export const topic: z.ZodString = matching(
+  /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/,
+  'the name of a topic (letters, digits, `.`, `_` and `-`)',
+  'text',
+)
+
 /** Like `text`, for something on the disk; relative to the pipeline file's directory. */
 export function place(rule: string): z.ZodString {
   return text(rule).meta({ title: 'path' })

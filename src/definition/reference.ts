@@ -101,6 +101,8 @@ it means with every default filled in. Editors complete and check it with
 - Keys that are not listed here are refused.
 - \`\${VAR}\` in a value is that environment variable, and it must be set; \`\${VAR:-default}\` has a default, also for an empty
   variable; \`$\${\` is a literal \`\${\`. An unquoted value has the type of what it becomes, a quoted one is a text.
+- Passwords come from variables: \`password: "\${KAFKA_PASSWORD}"\`, \`redis: "\${REDIS_URL}"\`. No command, message or log prints
+  a password, also not one inside a URL.
 - Durations have a unit: \`250ms\`, \`30s\`, \`30m\`, \`24h\`, \`7d\`. Sizes are \`64KiB\`, \`32MiB\`, \`1GiB\`.
 - Paths start from the directory of the pipeline file.
 - Names (of the pipeline, fields, views, features) have lower-case letters, digits and \`_\`, and begin with a letter.`
@@ -141,6 +143,31 @@ const NOTES = `## Fields and types
 Fields of nested Avro records have dotted names: \`order.shop.id\`. A union with null is a field that may be absent; other
 unions, arrays, maps and bytes cannot be used.
 
+## Kafka and Redis
+
+\`\`\`yaml
+source:
+  kafka:
+    brokers: "\${KAFKA_BROKERS:-127.0.0.1:9092}" # a:9092,b:9092
+    topic: shop.events
+    tls: true # the system's authorities; or { ca: tls/ca.pem, certificate: tls/client.pem, key: tls/client.key }
+    sasl: { mechanism: scram-sha-512, username: tidemark, password: "\${KAFKA_PASSWORD}" }
+  avro:
+    registry: "https://reader:\${REGISTRY_PASSWORD}@registry:8081"
+    subject: shop.events-value
+
+sinks:
+  online: { redis: "\${REDIS_URL}" } # redis://127.0.0.1:6379, rediss://user:password@host:6380
+  # Sentinels:  redis: { sentinels: "a:26379,b:26379,c:26379", master: features, password: "\${REDIS_PASSWORD}" }
+  # A cluster:  redis: { cluster: "a:7000,b:7000,c:7000", username: tidemark, password: "\${REDIS_PASSWORD}", tls: true }
+
+rejects: { topic: shop.events.rejects } # on the same brokers; else files in the state directory
+http: 127.0.0.1:9464 # or { listen: "0.0.0.0:9464", readyLag: 100000 }
+\`\`\`
+
+\`rediss://\` means TLS with the system's authorities; \`tls\` beside the URL names others. Addresses, users, TLS, the group and \`http\`
+may change between two runs: they change no value. Another topic is another log.
+
 ## What goes with what
 
 - A view's \`entity\` contains the source's \`key\`. The log is partitioned by it, so the events of another entity are spread
@@ -148,4 +175,5 @@ unions, arrays, maps and bytes cannot be used.
 - Windows are 1 to 366 whole days, today included. Stored tiles are civil days, so shorter ones cannot be answered.
 - \`sum\`, \`avg\`, \`variance\`, \`stddev\` need numbers; \`min\` and \`max\` anything but true/false; \`count\`, \`first\`, \`last\` anything.
 - Columns of a view have different names, upper and lower case counting as the same.
-- \`ttl\` is longer than the longest window.`
+- \`ttl\` is longer than the longest window.
+- \`rejects.topic\` needs \`source.kafka\`, and is another topic than the one that is read.`

@@ -3,6 +3,7 @@ import path from 'node:path'
 import type { OnlineDefinition, Pipeline, SinkDefinitions } from '../core/definition.ts'
 import type { Path } from './problem.ts'
 import type { Report } from './report.ts'
+import { resolveRedis } from './resolve-redis.ts'
 import type { PipelineFile } from './schema.ts'
 
 export type ResolvedPlaces = Pick<Pipeline, 'sinks' | 'state' | 'rejects'>
@@ -26,13 +27,36 @@ export function resolvePlaces(
       },
     }),
   }
-  const files = file.rejects.files
-  const rejects = {
-    directory: files === undefined ? path.join(state, 'rejects') : path.resolve(directory, files),
-    limit: file.rejects.limit,
-  }
   checkApart(placesOf(file), directory, report)
-  return { sinks, state, rejects }
+  return { sinks, state, rejects: resolveRejects(file, { state, directory, report }) }
+}
+
+interface RejectSurroundings {
+  readonly state: string
+  readonly directory: string
+  readonly report: Report
+}
+
+function resolveRejects(
+  { rejects, source }: PipelineFile,
+  { state, directory, report }: RejectSurroundings,
+): Pipeline['rejects'] {
+  const { files, topic, limit } = rejects
+  const at = ['rejects', 'topic']
+  if (topic !== undefined && files !== undefined) {
+    report.add(at, 'expected one of `files` and `topic`, found both', 'key')
+  }
+  if (topic !== undefined && source.kafka === undefined) {
+    report.add(at, 'expected only beside `source.kafka`, whose brokers hold the topic', 'key')
+  }
+  if (topic !== undefined && topic === source.kafka?.topic) {
+    report.add(at, 'expected another topic than that of `source.kafka`, which would be read again')
+  }
+  return {
+    directory: files === undefined ? path.join(state, 'rejects') : path.resolve(directory, files),
+    ...(topic !== undefined && { topic }),
+    limit,
+  }
 }
 
 function resolveOnline(
@@ -50,13 +74,7 @@ function resolveOnline(
   if (leveldb !== undefined) {
     return { kind: 'leveldb', directory: path.resolve(directory, leveldb), prefix }
   }
-  if (redis === undefined) return undefined
-  if (!URL.canParse(redis) || !/^rediss?:$/.test(new URL(redis).protocol)) {
-    const redisAt = [...at, 'redis']
-    // Not the value: it may hold a password.
-    report.add(redisAt, 'expected a URL that begins with redis:// or rediss://')
-  }
-  return { kind: 'redis', url: redis, prefix }
+  return redis === undefined ? undefined : resolveRedis(redis, { prefix, directory, report })
 }
 
 interface Place {

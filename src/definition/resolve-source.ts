@@ -20,10 +20,13 @@ import { isRefused, parseFieldPath, parseFieldType } from './field-type.ts'
 import { suggestion } from './nearest.ts'
 import type { Path } from './problem.ts'
 import type { Report } from './report.ts'
+import { resolveKafka } from './resolve-kafka.ts'
 import type { SourceFile } from './schema.ts'
 
 export interface SourceSurroundings {
   readonly report: Report
+  /** Of the pipeline. */
+  readonly name: string
   /** What relative paths start from. */
   readonly directory: string
   /** Parsed JSON of the schema file that the source names; undefined where it could not be read. */
@@ -51,20 +54,13 @@ export function resolveSource(file: SourceFile, surroundings: SourceSurroundings
 function resolveLog(
   { files, kafka }: SourceFile,
   format: FormatDefinition,
-  { report, directory }: SourceSurroundings,
+  { report, directory, name }: SourceSurroundings,
 ): FilesLog | KafkaLog {
   if ((files === undefined) === (kafka === undefined)) {
     const found = files === undefined ? 'neither' : 'both'
     report.add(['source'], `expected one of \`files\` and \`kafka\`, found ${found}`, 'key')
   }
-  if (kafka !== undefined) {
-    return {
-      kind: 'kafka',
-      brokers: kafka.brokers.flatMap((each, index) => brokers(each, index, report)),
-      topic: kafka.topic,
-      start: kafka.start,
-    }
-  }
+  if (kafka !== undefined) return resolveKafka(kafka, { report, directory, name })
   if (files === undefined || typeof files === 'string') {
     return { kind: 'files', directory: path.resolve(directory, files ?? '.') }
   }
@@ -79,19 +75,6 @@ function resolveLog(
   }
   const place = valuePath(files.timestamp, at, report)
   return place.kind === 'value' ? { ...log, timestamp: place.segments } : log
-}
-
-function brokers(text: string, index: number, report: Report): string[] {
-  const listed = text.split(',').map((each) => each.trim())
-  if (!listed.every((each) => /^[^\s:/]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/.test(each))) {
-    const at: Path = ['source', 'kafka', 'brokers']
-    const itemAt = report.textAt(at) === undefined ? [...at, index] : at
-    report.add(
-      itemAt,
-      `expected \`host:port\`, several separated by commas, found ${report.show(itemAt, text)}`,
-    )
-  }
-  return listed
 }
 
 function resolveFormat(

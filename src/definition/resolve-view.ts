@@ -59,6 +59,7 @@ export function resolveView(
     derived,
     online: file.online,
     ttlMs: resolveTtl(file, path, report),
+    freshnessMs: file.freshness,
     ...(file.joinTtl !== undefined && { joinTtlMs: file.joinTtl }),
     ...(file.owner !== undefined && { owner: file.owner }),
     ...(file.description !== undefined && { description: file.description }),
@@ -113,7 +114,9 @@ function resolveTtl(file: ViewFile, path: Path, report: Report): number {
       `expected more than the longest window (${longest}d), or values would expire while they still count; found \`${formatDuration(ttlMs)}\``,
     )
   }
-  if (file.joinTtl === 0) report.add([...path, 'joinTtl'], 'expected a duration above 0')
+  for (const key of ['joinTtl', 'freshness'] as const) {
+    if (file[key] === 0) report.add([...path, key], 'expected a duration above 0')
+  }
   return ttlMs
 }
 

@@ -12,6 +12,7 @@ import { inFileOrder } from './problem.ts'
 import type { Path, Problem } from './problem.ts'
 import { createReport } from './report.ts'
 import type { Report } from './report.ts'
+import { resolveHttp } from './resolve-http.ts'
 import { resolvePlaces } from './resolve-sinks.ts'
 import { resolveSource, zoneProblem } from './resolve-source.ts'
 import { resolveView, withHash } from './resolve-view.ts'
@@ -54,6 +55,7 @@ function resolveFile(file: PipelineFile, surroundings: Surroundings, report: Rep
   const { directory, avroSchema } = surroundings
   const { log, format, declared, event } = resolveSource(file.source, {
     report,
+    name: file.name,
     directory,
     avroSchema,
   })
@@ -67,6 +69,7 @@ function resolveFile(file: PipelineFile, surroundings: Surroundings, report: Rep
   if (views.length === 0 && report.namesAt(['views']).length === 0) {
     report.add(['views'], 'expected at least one view, found none')
   }
+  const http = resolveHttp(file.http, report)
   const source: SourceDefinition = { log, format, key: file.source.key, fields: fields.all() }
   return {
     name: file.name,
@@ -84,6 +87,7 @@ function resolveFile(file: PipelineFile, surroundings: Surroundings, report: Rep
       pendingEntitiesMax: file.memory.pendingEntities,
       tableRowsMax: file.memory.tableRows,
     },
+    ...(http && { http }),
   }
 }
 

@@ -1,6 +1,7 @@
 /** `source` in the pipeline file: the log, the encoding of its values, the fields of an event. */
 import * as z from 'zod'
 import * as keys from './keys.ts'
+import { addresses, sasl, tls } from './schema-connection.ts'
 
 const avro = z.union(
   [
@@ -50,6 +51,33 @@ const timeFormat = z.union(
   { error: '`ms`, `s`, `us`, `iso` or `{ pattern, zone }`' },
 )
 
+const kafka = z.strictObject({
+  brokers: addresses('127.0.0.1:9092').describe(
+    '`host:port`, several separated by commas or as a list.',
+  ),
+  topic: keys.topic.describe('The topic.'),
+  start: keys.start
+    .prefault('earliest')
+    .describe('Where a new state begins: `earliest`, `latest` or an instant. Used once.'),
+  group: keys
+    .text('the name of a consumer group')
+    .optional()
+    .describe(
+      'Consumer group of the processes that share the partitions. Default: `tidemark-` and the name of the pipeline.',
+    ),
+  sessionTimeout: keys.duration
+    .prefault('30s')
+    .describe('A process that is silent for this long loses its partitions to the others.'),
+  tls: tls.optional().describe('TLS to the brokers.'),
+  sasl: sasl.optional().describe('Who Tidemark is to the brokers.'),
+  trustProducerClock: keys
+    .flag()
+    .prefault(false)
+    .describe(
+      'Trust record timestamps that producers set and the broker does not bound (`message.timestamp.after.max.ms`).',
+    ),
+})
+
 export const source = z.strictObject({
   files: z
     .union(
@@ -71,21 +99,7 @@ export const source = z.strictObject({
     .describe(
       'Directory with one append-only file per partition: `0.jsonl`, `1.jsonl`, ... (or `0.log`, ...).',
     ),
-  kafka: z
-    .strictObject({
-      brokers: keys
-        .oneOrMore(
-          keys.text('a broker such as `127.0.0.1:9092`'),
-          'brokers such as `a:9092,b:9092`, or a list',
-        )
-        .describe('`host:port`, several separated by commas or as a list.'),
-      topic: keys.text('the name of a topic').describe('The topic.'),
-      start: keys.start
-        .prefault('earliest')
-        .describe('Where a new state begins: `earliest`, `latest` or an instant. Used once.'),
-    })
-    .optional()
-    .describe('A Kafka topic, instead of `files`.'),
+  kafka: kafka.optional().describe('A Kafka topic, instead of `files`.'),
   format: z
     .union([z.enum(['json']), z.strictObject({ avro: avro.describe('As `source.avro`.') })], {
       error: '`json` or `{ avro: FILE }`',

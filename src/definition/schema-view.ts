@@ -97,6 +97,11 @@ export const view = z.strictObject({
     .describe(
       'Expiry of an online value after its last write; longer than the longest window. Default: that window + 10d.',
     ),
+  freshness: keys.duration
+    .prefault('1m')
+    .describe(
+      'Objective: a record is readable online this long after it is in the log, or an alert is raised. Changes no value.',
+    ),
   joinTtl: keys.duration
     .optional()
     .describe('Oldest row that a point-in-time join may use. Default: no bound.'),

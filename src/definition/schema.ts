@@ -2,11 +2,12 @@
  * The pipeline file, once: every key with its default and its meaning. Validation, the types below, the JSON schema for
  * editors (`schemas/pipeline.schema.json`) and the reference (`docs/pipeline.md`) all come from here.
  *
- * The larger parts are in `schema-source.ts`, `schema-view.ts`, `schema-condition.ts`. Only shapes are said here. What one part asks of another (names that must exist, values that must fit a field's type)
+ * The larger parts are in `schema-source.ts`, `schema-view.ts`, `schema-condition.ts`, `schema-sinks.ts`. Only shapes are said here. What one part asks of another (names that must exist, values that must fit a field's type)
  * is in `resolve.ts`.
  */
 import * as z from 'zod'
 import * as keys from './keys.ts'
+import { sinks } from './schema-sinks.ts'
 import { source } from './schema-source.ts'
 import { view } from './schema-view.ts'
 
@@ -38,47 +39,17 @@ const time = z.strictObject({
     .describe('Let the wall clock move idle partitions on although the log is days old.'),
 })
 
-const sinks = z.strictObject({
-  online: z
-    .strictObject({
-      leveldb: keys
-        .place('a directory')
-        .optional()
-        .describe('Embedded online store in this directory.'),
-      redis: keys
-        .text('a URL such as `redis://127.0.0.1:6379`')
-        .optional()
-        .describe('URL of a Redis >= 6.2.'),
-      prefix: z
-        .string({ error: 'a text' })
-        .prefault('')
-        .describe('Put before the keys of all values, to share a store between tenants.'),
-    })
-    .optional()
-    .describe('Where values are served from: exactly one of `leveldb` and `redis`.'),
-  offline: z
-    .strictObject({
-      delta: keys
-        .place('a directory')
-        .describe('Directory of the Delta tables, one per view version.'),
-      slots: keys
-        .integer(1, 256)
-        .prefault(4)
-        .describe('Hash slots that a day of a partition is split into. Fixed for a generation.'),
-      correctionsEvery: keys.duration
-        .prefault('15m')
-        .describe('How often late corrections are written to the tables.'),
-    })
-    .optional()
-    .describe('The tables.'),
-})
-
 const rejects = z.strictObject({
   files: keys
     .place('a directory')
     .optional()
     .describe(
       'Directory of dead letters and late ledger. Default: `rejects` in the state directory.',
+    ),
+  topic: keys.topic
+    .optional()
+    .describe(
+      'Topic of dead letters and late ledger, instead of `files`; on the brokers of `source.kafka`.',
     ),
   limit: keys.share
     .prefault('5%')
@@ -116,6 +87,28 @@ const memory = z.strictObject({
     .describe('Table rows buffered at once, per partition.'),
 })
 
+const LISTEN_RULE = '`HOST:PORT`, such as `127.0.0.1:9464`, or `0.0.0.0:9464` for all addresses'
+
+const http = z.union(
+  [
+    keys.text(LISTEN_RULE).meta({ title: '`HOST:PORT`' }),
+    z.strictObject({
+      listen: keys
+        .text(LISTEN_RULE)
+        .meta({ title: '`HOST:PORT`' })
+        .prefault('127.0.0.1:9464')
+        .describe('Address that is listened on; port 0 takes a free one.'),
+      readyLag: keys
+        .integer(0, 1_000_000_000_000)
+        .prefault(100_000)
+        .describe(
+          '`/readyz` is false while a partition is further behind: records of a topic, bytes of files.',
+        ),
+    }),
+  ],
+  { error: `${LISTEN_RULE}; or \`{ listen, readyLag }\`` },
+)
+
 export const pipelineSchema = z
   .strictObject({
     name: keys.name.describe('Name of the pipeline; part of the online keys.'),
@@ -129,11 +122,16 @@ export const pipelineSchema = z
     rejects: rejects.prefault({}).describe('What becomes of records that cannot be used.'),
     commit: commit.prefault({}).describe('When work is made durable.'),
     memory: memory.prefault({}).describe('Bounds that do not depend on the number of entities.'),
+    http: http
+      .optional()
+      .describe('Serves `/metrics`, `/healthz` and `/readyz`. Default: not served.'),
   })
   .meta({ title: 'Tidemark pipeline' })
 
 /** Shapes checked, defaults in, durations in ms, windows in days. */
 export type PipelineFile = z.output<typeof pipelineSchema>
 export type SourceFile = PipelineFile['source']
+export type KafkaFile = NonNullable<SourceFile['kafka']>
+export type RedisFile = NonNullable<NonNullable<PipelineFile['sinks']['online']>['redis']>
 export type ViewFile = PipelineFile['views'][string]
 export type FeatureFile = ViewFile['features'][string]

@@ -12,6 +12,10 @@ export interface InitOptions {
   readonly name?: string
   /** Last day of the sample events, UTC; yesterday makes the run look live. */
   readonly endDay: DayIndex
+  /** Reads this topic, instead of sample events in files. */
+  readonly kafka?: { readonly brokers: string; readonly topic?: string }
+  /** Serves from the Redis of this URL, which may be a `${VARIABLE}`, instead of an embedded store. */
+  readonly redis?: string
 }
 
 export interface InitFile {
@@ -22,10 +26,12 @@ export interface InitFile {
 
 const PARTITIONS = 2
 
-export function initFiles({ name = 'shop', endDay }: InitOptions): InitFile[] {
-  const partitions = sampleEvents(endDay, PARTITIONS)
+export function initFiles(options: InitOptions): InitFile[] {
+  const pipeline = { path: DEFAULT_PIPELINE_FILE, content: pipelineTemplate(options) }
+  if (options.kafka !== undefined) return [pipeline]
+  const partitions = sampleEvents(options.endDay, PARTITIONS)
   return [
-    { path: DEFAULT_PIPELINE_FILE, content: pipelineTemplate(name) },
+    pipeline,
     ...partitions.map((lines, partition) => ({
       path: `events/${partition}.jsonl`,
       content: `${lines.join('\n')}\n`,
@@ -33,18 +39,66 @@ export function initFiles({ name = 'shop', endDay }: InitOptions): InitFile[] {
   ]
 }
 
-function pipelineTemplate(name: string): string {
-  return `# A Tidemark pipeline. Check it:  tidemark validate      Run it to the end of the log:  tidemark run --until-end
+function sourceLines({ kafka }: InitOptions, name: string): string {
+  if (kafka === undefined) {
+    return `  # One append-only file of JSON lines per partition: events/0.jsonl, events/1.jsonl. Append to them while it runs.
+  files:
+    directory: ./events
+    timestamp: received_ms # when the line was written; an event time far beyond it is refused
+  # Instead, a topic: tidemark init --kafka HOST:PORT --topic TOPIC writes such a file
+  format: json # or  avro: schemas/event.avsc`
+  }
+  const { brokers, topic = `${name}.events` } = kafka
+  return `  kafka:
+    brokers: ${quoted(withVariable('KAFKA_BROKERS', brokers))}
+    topic: ${quoted(topic)}
+    start: earliest # where a new state begins: earliest, latest or an instant; used once
+    # tls: true # or { ca: tls/ca.pem, certificate: tls/client.pem, key: tls/client.key }
+    # sasl: { mechanism: scram-sha-512, username: tidemark, password: "\${KAFKA_PASSWORD}" }
+  format: json # or  avro: schemas/event.avsc, or  avro: { registry: "http://127.0.0.1:8081", subject: ${topic}-value }`
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text)
+}
+
+/** What was given becomes the default of a variable, unless it is one. */
+function withVariable(variable: string, text: string): string {
+  return text.includes('${') ? text : `\${${variable}:-${text}}`
+}
+
+function endLines({ kafka, redis }: InitOptions, name: string): string {
+  const online =
+    redis === undefined
+      ? `{ leveldb: ./online } # or  redis: "\${REDIS_URL}"`
+      : `{ redis: ${quoted(withVariable('REDIS_URL', redis))} } # or  leveldb: ./online`
+  const topic = kafka?.topic ?? `${name}.events`
+  return `sinks:
+  online: ${online}
+  offline: { delta: ./features } # a Delta table per view
+
+state: ./state
+${
+  kafka === undefined
+    ? '# http: 127.0.0.1:9464 # serves /metrics, /healthz and /readyz'
+    : `# rejects: { topic: ${quoted(`${topic}.rejects`)} } # dead letters in a topic instead of files in the state directory
+http: 127.0.0.1:9464 # serves /metrics, /healthz and /readyz; 0.0.0.0:9464 to be scraped from elsewhere`
+}
+`
+}
+
+function pipelineTemplate(options: InitOptions): string {
+  const { name = 'shop' } = options
+  const run =
+    options.kafka === undefined
+      ? 'Run it to the end of the log:  tidemark run --until-end'
+      : 'Look at the topic:  tidemark doctor      Run it:  tidemark run'
+  return `# A Tidemark pipeline. Check it:  tidemark validate      ${run}
 # Every key with its default is in docs/pipeline.md. \${VAR} and \${VAR:-default} take values from the environment.
 name: ${name}
 
 source:
-  # One append-only file of JSON lines per partition: events/0.jsonl, events/1.jsonl. Append to them while it runs.
-  files:
-    directory: ./events
-    timestamp: received_ms # when the line was written; an event time far beyond it is refused
-  # Instead: kafka: { brokers: "\${KAFKA_BROKERS:-127.0.0.1:9092}", topic: ${name}.events }
-  format: json # or  avro: schemas/event.avsc
+${sourceLines(options, name)}
   key: user_id # what the log is partitioned by: all events of a user are in one partition
   fields:
     user_id: string
@@ -80,10 +134,5 @@ views:
     owner: growth
     tags: { pii: none }
 
-sinks:
-  online: { leveldb: ./online } # or  redis: "\${REDIS_URL}"
-  offline: { delta: ./features } # a Delta table per view
-
-state: ./state
-`
+${endLines(options, name)}`
 }

@@ -18,12 +18,17 @@ import { RejectLimit, aboveLimit } from './reject-limit.ts'
 import type { RejectCounts } from './reject-limit.ts'
 import { rejectOf, viewRejects } from './rejects.ts'
 
+/** Delays are measured at every so many records: their distribution is what is asked for. */
+const SAMPLED_EVERY = 8
+
 /** What happened since the last commit. */
 export interface Uncommitted extends FoldNotes {
   readonly rejects: FoldNotes['rejects']
   readonly refused: Reject[]
   readonly ids: Map<string, DayIndex>
   readonly milestones: Milestone[]
+  /** Timestamps of the last records of the batches, where they have any: for delays only. */
+  readonly batches: { readonly timestamp: number; readonly records: number }[]
   records: number
   bytes: number
 }
@@ -36,6 +41,7 @@ export function nothingUncommitted(): Uncommitted {
     refused: [],
     ids: new Map(),
     milestones: [],
+    batches: [],
     records: 0,
     bytes: 0,
   }
@@ -71,6 +77,7 @@ export class BatchFold {
 
   /** @throws REJECTS_ABOVE_LIMIT; then nothing of the batch may be committed */
   async fold(events: EventBatch, notes: Uncommitted): Promise<void> {
+    const newestBefore = this.#time.maxEventTime
     const judged = this.#judge.judge(events, await this.#knownIds(events, notes))
     const rejectsBefore = notes.rejects.length
     const routed = this.folds.map((fold) => fold.route(events, judged, notes))
@@ -83,8 +90,30 @@ export class BatchFold {
       await this.#loadMissing(view, batch)
       this.folds[view]?.apply(batch, events, judged)
     }
+    this.#measure(events, judged, { newestBefore, notes })
     notes.records += events.records.count
     notes.bytes += events.records.bytes.length
+  }
+
+  /** @param newestBefore largest event time accepted before the batch */
+  #measure(
+    { records, eventTimes }: EventBatch,
+    { verdicts }: JudgedBatch,
+    at: { readonly newestBefore: number; readonly notes: Uncommitted },
+  ): void {
+    const { eventDelay, disorder } = this.#context.meters
+    let newest = at.newestBefore
+    for (let i = 0; i < records.count; i += 1) {
+      if (verdicts[i] !== Verdict.ACCEPTED) continue
+      const eventTime = eventTimes[i] as number
+      if (eventTime > newest) newest = eventTime
+      if (i % SAMPLED_EVERY !== 0) continue
+      const weight = Math.min(SAMPLED_EVERY, records.count - i)
+      eventDelay.observe(((records.timestamps[i] as number) - eventTime) / 1_000, weight)
+      disorder.observe((newest - eventTime) / 1_000, weight)
+    }
+    const timestamp = records.timestamps[records.count - 1] ?? NaN
+    if (!Number.isNaN(timestamp)) at.notes.batches.push({ timestamp, records: records.count })
   }
 
   async #knownIds(events: EventBatch, notes: Uncommitted): Promise<Map<string, DayIndex>> {

@@ -8,6 +8,7 @@
 import type { DayIndex } from '../core/day.ts'
 import type { TimePolicy } from '../core/definition.ts'
 import type { PartitionTime } from '../core/partition-time.ts'
+import { TidemarkError } from '../errors.ts'
 import type { Clock, Log } from './ports.ts'
 
 const HISTORICAL_MS = 2 * 86_400_000
@@ -18,6 +19,10 @@ export interface TickClose {
   readonly wallMs: number
 }
 
+/** Whether the wall clock moves a partition on, or why not. */
+export type IdleReason =
+  'ticking' | 'records come' | 'behind' | 'historical' | 'held' | 'no event yet'
+
 export class IdleTicks {
   readonly #policy: TimePolicy
   readonly #clock: Clock
@@ -25,16 +30,17 @@ export class IdleTicks {
   /** The online store's wall clock, or the own one. */
   readonly #storeNowMs: () => Promise<number>
   /** Closed by the marker, the table or the old state: a new owner begins there. */
-  readonly #claimedDay: DayIndex
+  readonly #claimedDay: () => DayIndex
   #lastRecordMs: number
   #toldHistorical = false
+  #why: IdleReason = 'records come'
 
   constructor(parts: {
     readonly policy: TimePolicy
     readonly clock: Clock
     readonly log: Log
     readonly storeNowMs: (() => Promise<number>) | undefined
-    readonly claimedDay: DayIndex
+    readonly claimedDay: () => DayIndex
   }) {
     this.#policy = parts.policy
     this.#clock = parts.clock
@@ -44,28 +50,52 @@ export class IdleTicks {
     this.#lastRecordMs = parts.clock.monotonicMs()
   }
 
+  get why(): IdleReason {
+    return this.#why
+  }
+
   noteRecords(monotonicMs: number): void {
     this.#lastRecordMs = monotonicMs
+    this.#why = 'records come'
+  }
+
+  noteBusy(why: 'behind' | 'held'): void {
+    this.#why = why
   }
 
   /** Takes over what an owner before has closed, as soon as there is an event to have days at all. */
   claim(time: PartitionTime): TickClose | undefined {
-    if (this.#claimedDay <= time.closedDay || time.state.maxEventTime === undefined)
-      return undefined
-    return this.#tickTo(time, time.calendar.endOf(this.#claimedDay))
+    const claimed = this.#claimedDay()
+    if (claimed <= time.closedDay || time.maxEventTime === -Infinity) return undefined
+    return this.#tickTo(time, time.calendar.endOf(claimed))
   }
 
   /** Called while the log is at its end and nothing is held back. */
   async tick(time: PartitionTime): Promise<TickClose | undefined> {
     const { idleAfterMs, outOfOrdernessMs } = this.#policy
-    if (time.state.maxEventTime === undefined) return undefined
-    if (this.#clock.monotonicMs() - this.#lastRecordMs < idleAfterMs) return undefined
+    this.#why = this.#reasonNow(time)
+    if (this.#why !== 'ticking') return undefined
     const wallMs = this.#clock.wallMs()
-    const claim = wallMs - outOfOrdernessMs - idleAfterMs
-    if (time.closedBy(claim) <= time.closedDay) return undefined
-    if (this.#isHistorical(time, wallMs)) return undefined
-    const lowest = Math.min(wallMs, await this.#storeNowMs())
+    if (time.closedBy(wallMs - outOfOrdernessMs - idleAfterMs) <= time.closedDay) return undefined
+    const lowest = Math.min(wallMs, await this.#storeNow())
     return this.#tickTo(time, lowest - outOfOrdernessMs - idleAfterMs)
+  }
+
+  #reasonNow(time: PartitionTime): IdleReason {
+    if (time.maxEventTime === -Infinity) return 'no event yet'
+    const quietMs = this.#clock.monotonicMs() - this.#lastRecordMs
+    if (quietMs < this.#policy.idleAfterMs) return 'records come'
+    return this.#isHistorical(time, this.#clock.wallMs()) ? 'historical' : 'ticking'
+  }
+
+  /** A store that cannot be reached has no say: then nothing ticks. */
+  async #storeNow(): Promise<number> {
+    try {
+      return await this.#storeNowMs()
+    } catch (error) {
+      if (error instanceof TidemarkError && error.retryable) return -Infinity
+      throw error
+    }
   }
 
   #isHistorical(time: PartitionTime, wallMs: number): boolean {

@@ -3,125 +3,111 @@
  * next batch is already folded.
  *
  * There is no outbox. The marker in the store says "acknowledged up to here"; whatever may be missing behind it (a crash
- * between commit and online, a store that lost data, a day's close, a new generation) is found by a scan of the state.
+ * between commit and online, a store that lost data, a day's close, a new generation) is found by a scan of the state. The
+ * marker is compared before anything is told, with every advance, and now and then while nothing happens.
  */
 import type { DayIndex } from '../core/day.ts'
-import { slotOf } from '../core/slot.ts'
-import { BEFORE_ALL_DAYS, isBefore, newerGeneration, reasonToScan } from './online-marker.ts'
+import { BEFORE_ALL_DAYS, OnlineMarker, strongerReason } from './online-marker.ts'
 import type { ScanReason } from './online-marker.ts'
 import { ScanTask } from './online-scan.ts'
 import { OnlineTeller } from './online-teller.ts'
 import type { PartitionContext } from './partition-context.ts'
-import type { Marker, OnlinePosition, OnlineStore } from './ports.ts'
-import { retryForEver } from './retry.ts'
+import type { OnlineProgress } from './parts.ts'
+import { PendingChanges } from './pending-changes.ts'
+import type { TakenChanges } from './pending-changes.ts'
+import type { Marker, OnlinePosition, OnlineStore, StateCommit } from './ports.ts'
 import { Wakeup } from './wakeup.ts'
 
-const ENTITIES_PER_TURN = 256
 /** Commits between two rounds while far behind: what is told then is soon told again. */
 const CATCH_UP_COMMITS = 6
+/** A store that lost everything while nothing happened is found out after this time. */
+const MARKER_CHECK_MS = 5_000
 
 export class OnlineFollower {
   readonly #context: PartitionContext
   readonly #store: OnlineStore
+  readonly #last: { readonly online: OnlinePosition | undefined; readonly origin: number }
   readonly #teller: OnlineTeller
   readonly #wakeup: Wakeup
-  /** Per view: entities changed by commits and not told yet. */
-  #pending: Set<string>[]
-  #pendingCount = 0
-  /** Where telling stands: the last marker acknowledged, or the beginning. */
-  #marker: Marker
-  /** The last marker known to be in the store; undefined while none was ever there. */
-  #acknowledged: Marker | undefined
+  readonly #pending: PendingChanges
+  /** The store's marker has been compared with what the state remembers of it. */
+  #met = false
+  readonly #marker: OnlineMarker
   #scan: ScanTask | undefined
   /** Why a scan has to begin, strongest reason. */
   #scanReason: ScanReason | undefined
-  #scans = 0
+  /** By view: timestamp of the oldest record whose change is not told. */
+  #untoldSince: (number | undefined)[]
+  readonly #scans: Partial<Record<ScanReason, number>> = {}
   #lastTellMs = -Infinity
   #draining = false
   #failing = false
   #telling = false
 
-  private constructor(context: PartitionContext, store: OnlineStore, marker: Marker) {
-    this.#context = context
-    this.#store = store
-    this.#marker = marker
-    this.#wakeup = new Wakeup(context.clock)
-    this.#pending = context.views.map(() => new Set())
-    this.#teller = new OnlineTeller(context, store, (failing) => {
-      this.#failing = failing
-    })
-  }
-
-  /** Compares the store's marker with the last one that the state saw acknowledged. @throws GENERATION_CHANGED */
-  static async open(
+  /** Asks nothing of the store yet: a run may begin while it cannot be reached. */
+  constructor(
     context: PartitionContext,
     store: OnlineStore,
     last: { readonly online: OnlinePosition | undefined; readonly origin: number },
-  ): Promise<OnlineFollower> {
-    const { partition, generation, committed } = context
-    const stored = await retryForEver(() => store.marker(partition), {
-      ...context,
-      what: 'online: reading the marker',
-    })
-    const { origin, online } = last
-    const beginning = { generation, position: origin, asOf: BEFORE_ALL_DAYS, scanId: undefined }
-    const follower = new OnlineFollower(context, store, stored ?? beginning)
-    follower.#acknowledged = stored
-    if (stored?.scanId !== undefined && stored.scanId === online?.scan?.id) {
-      follower.#scan = ScanTask.resume(online.scan)
-      return follower
+  ) {
+    const { views, clock } = context
+    this.#context = context
+    this.#store = store
+    this.#last = last
+    this.#wakeup = new Wakeup(clock)
+    this.#pending = new PendingChanges(views.length)
+    this.#untoldSince = views.map(() => undefined)
+    const onTrouble = (failing: boolean): void => {
+      this.#failing = failing
     }
-    const { nextOffset } = committed
-    follower.#scanReason = reasonToScan(stored, {
-      acknowledged: online?.marker,
-      generation,
-      nextOffset,
-      origin,
-    })
-    return follower
+    this.#teller = new OnlineTeller(context, store, onTrouble)
+    const { origin, online } = last
+    this.#marker = new OnlineMarker(context, store, { last: online?.marker, origin, onTrouble })
   }
 
   /** Days of the entities told so far: a new owner first ticks to it. */
   get asOf(): DayIndex {
-    return this.#marker.asOf
-  }
-
-  get backlog(): number {
-    return this.#pendingCount
+    return this.#marker.now.asOf
   }
 
   /** The store fails and the backlog is full: the fold has to wait. */
   get holdsFold(): boolean {
-    return this.#failing && this.#pendingCount >= this.#context.pipeline.memory.pendingEntitiesMax
-  }
-
-  get failing(): boolean {
-    return this.#failing
+    return this.#failing && this.#pending.count >= this.#context.pipeline.memory.pendingEntitiesMax
   }
 
   get valuesWritten(): number {
     return this.#teller.written
   }
 
-  get position(): OnlinePosition {
-    return { marker: this.#marker, scan: this.#scan?.position }
+  /** For the state. Until the store has been met it is what the state had. */
+  get position(): OnlinePosition | undefined {
+    return this.#met ? { marker: this.#marker.now, scan: this.#scan?.position } : this.#last.online
   }
 
-  committed(changed: readonly { readonly view: number; readonly entity: string }[]): void {
-    for (const { view, entity } of changed) this.#pending[view]?.add(entity)
-    this.#pendingCount = this.#pending.reduce((count, entities) => count + entities.size, 0)
-    const { pendingEntitiesMax } = this.#context.pipeline.memory
-    if (this.#pendingCount > pendingEntitiesMax && !this.#failing) {
+  get progress(): OnlineProgress {
+    return {
+      failing: this.#failing || !this.#met,
+      backlog: this.#pending.count,
+      untoldSince: this.#untoldSince,
+      position: this.#marker.now.position,
+      asOf: this.#marker.now.asOf,
+      refused: this.#teller.refused,
+      foreign: this.#teller.foreign,
+      scan: this.#scan?.progress(this.#context),
+      scansByReason: this.#scans,
+    }
+  }
+
+  /** @param recordMs timestamp of the oldest record of the commit, wall clock ms */
+  committed({ tiles }: StateCommit, recordMs: number): void {
+    this.#pending.add(tiles, { recordMs, committedMs: this.#context.clock.wallMs() })
+    for (const [view, since] of this.#pending.recordMs.entries()) this.#untoldSince[view] ??= since
+    if (this.#pending.count > this.#context.pipeline.memory.pendingEntitiesMax && !this.#failing) {
       // A scan from the marker tells them all; remembering each is no longer worth its memory.
       this.#scanReason ??= 'behind'
-      this.#forgetPending()
+      this.#pending.clear()
     }
     this.#wakeup.notify()
-  }
-
-  #forgetPending(): void {
-    this.#pending = this.#context.views.map(() => new Set())
-    this.#pendingCount = 0
   }
 
   drain(): void {
@@ -132,7 +118,7 @@ export class OnlineFollower {
   /** Every committed change is told and acknowledged. */
   get toldAll(): boolean {
     const scanning = this.#scan !== undefined || this.#scanReason !== undefined
-    return !scanning && !this.#telling && !this.#behind()
+    return this.#met && !scanning && !this.#telling && !this.#behind()
   }
 
   /** All told, as of the last close, and acknowledged. */
@@ -145,10 +131,11 @@ export class OnlineFollower {
     this.#wakeup.notify()
   }
 
-  /** Until the partition has left, or the run has failed. */
-  async run(left: AbortSignal): Promise<void> {
+  /** Until the partition has left, or the run has failed. @throws GENERATION_CHANGED, ONLINE_REFUSED */
+  async run(): Promise<void> {
     const { signal, clock, pipeline } = this.#context
-    while (!signal.aborted && !left.aborted) {
+    await this.#meet()
+    while (!signal.aborted) {
       const waitMs = this.#waitMs()
       if (this.#scanDue(waitMs)) {
         this.#lastTellMs = clock.monotonicMs()
@@ -156,10 +143,29 @@ export class OnlineFollower {
       } else if (waitMs === 0 && this.#behind()) {
         this.#lastTellMs = clock.monotonicMs()
         await this.#round()
+      } else if (this.#marker.comparedMsAgo >= MARKER_CHECK_MS) {
+        await this.#advance(this.#marker.now, this.#store.incarnation)
       } else {
         await this.#wakeup.wait(Math.max(10, Math.min(waitMs || pipeline.commit.intervalMs, 1_000)))
       }
     }
+  }
+
+  /** Compares the store's marker with the last one that the state saw acknowledged. */
+  async #meet(): Promise<void> {
+    const { origin, online } = this.#last
+    const { stored, reason } = await this.#marker.meet(online, origin)
+    if (stored?.scanId !== undefined && stored.scanId === online?.scan?.id)
+      this.#scan = ScanTask.resume(online.scan)
+    else this.#scanReason = reason
+    this.#met = true
+  }
+
+  /** @returns false where values told since `incarnation` may be gone; after a loss that is certain a scan is due */
+  async #advance(marker: Marker, incarnation: string): Promise<boolean> {
+    const outcome = await this.#marker.advance(marker, incarnation)
+    if (outcome === 'loss') this.#scanReason = strongerReason(this.#scanReason, 'loss')
+    return outcome === 'advanced'
   }
 
   /** One that only catches up with changes may wait; what was lost, or taken over, is told at once. */
@@ -170,13 +176,13 @@ export class OnlineFollower {
   }
 
   #behind(): boolean {
-    return this.#pendingCount > 0 || this.#marker.position < this.#context.committed.nextOffset
+    return this.#pending.count > 0 || this.#marker.now.position < this.#context.committed.nextOffset
   }
 
   /** A close has moved the as-of on. While far behind, closes are swept once, at the end. */
   #sweepDue(): boolean {
     const { closedDay, catchingUp } = this.#context.committed
-    return closedDay + 1 > this.#marker.asOf && (!catchingUp || this.#draining)
+    return closedDay + 1 > this.#marker.now.asOf && (!catchingUp || this.#draining)
   }
 
   #waitMs(): number {
@@ -189,94 +195,76 @@ export class OnlineFollower {
   /** Tells what is pending and moves the marker up to where the state was when it began. */
   async #round(): Promise<void> {
     this.#telling = true
-    const upTo = await this.#tellPending()
-    if (this.#scanReason === undefined && upTo > this.#marker.position) {
-      await this.#advance({ ...this.#marker, position: upTo })
+    const { incarnation } = this.#store
+    const { taken, upTo } = await this.#tellPending()
+    // A scan that has become due meanwhile begins at the marker as it is.
+    if (this.#scanReason === undefined) {
+      const position = Math.max(upTo, this.#marker.now.position)
+      if (await this.#advance({ ...this.#marker.now, position }, incarnation)) this.#noteTold()
+      else this.#pending.putBack(taken)
     }
     this.#telling = false
     this.#context.turns.wakeup.notify()
   }
 
-  /** @returns the position below which every change has been told since the follower began or the last scan ended */
-  async #tellPending(): Promise<number> {
-    const { turns, committed } = this.#context
-    const taken = await turns.read(() => {
-      const pending = this.#pending
-      this.#forgetPending()
-      return Promise.resolve({ pending, upTo: committed.nextOffset })
-    })
-    for (const [view, entities] of taken.pending.entries()) {
-      const all = [...entities]
-      for (let i = 0; i < all.length; i += ENTITIES_PER_TURN) {
-        await this.#tellEntities(view, all.slice(i, i + ENTITIES_PER_TURN))
-      }
-    }
-    return taken.upTo
+  #noteTold(): void {
+    this.#untoldSince = [...this.#pending.recordMs]
   }
 
-  async #tellEntities(view: number, entities: readonly string[]): Promise<void> {
-    const { turns, state, slots } = this.#context
-    const values = await turns.read(async () => {
-      const keys = entities.map((entity) => ({ entity, slot: slotOf(entity, slots) }))
-      const stored = await state.entities(view, keys)
-      return stored.flatMap((tiles) =>
-        tiles === undefined ? [] : [this.#teller.value(view, tiles)],
-      )
+  /** `upTo`: every change below it has been told since the follower began or the last scan ended. */
+  async #tellPending(): Promise<{ readonly taken: TakenChanges; readonly upTo: number }> {
+    const { turns, committed } = this.#context
+    const { taken, upTo } = await turns.read(() => {
+      return Promise.resolve({ taken: this.#pending.take(), upTo: committed.nextOffset })
     })
-    await this.#teller.tell(values)
+    await this.#teller.tellChanges(taken)
+    return { taken, upTo }
   }
 
   async #runScan(): Promise<void> {
-    const { closedDay, nextOffset } = this.#context.committed
-    if (this.#scan === undefined) {
-      const id = `${this.#context.run}.${this.#context.partition}.${(this.#scans += 1)}`
-      this.#scan = ScanTask.begin(this.#scanReason ?? 'sweep', {
-        id,
-        from:
-          this.#scanReason === 'generation' ? { position: 0, asOf: BEFORE_ALL_DAYS } : this.#marker,
-        startedAt: nextOffset,
-        asOf: closedDay === -Infinity ? BEFORE_ALL_DAYS : closedDay + 1,
-      })
-      this.#scanReason = undefined
-      await this.#advance({ ...this.#marker, scanId: id })
-    }
-    const scan = this.#scan
+    const { signal, generation } = this.#context
+    const { incarnation } = this.#store
+    const scan = this.#scan ?? (await this.#beginScan(incarnation))
+    if (scan === undefined) return
     const upTo = await scan.run({
       context: this.#context,
       store: this.#store,
       teller: this.#teller,
       isPaced: () => !this.#draining,
-      between: () => this.#tellPending(),
+      between: async () => (await this.#tellPending()).upTo,
     })
-    if (this.#context.signal.aborted) return
+    if (signal.aborted) return
     this.#scan = undefined
-    const { generation } = this.#context
     // Without the pending changes of the process that began it, a resumed scan proves only what it found at its start.
     const position = scan.resumed || this.#scanReason !== undefined ? scan.startedAt : upTo
     if (position < this.#context.committed.nextOffset && scan.resumed) this.#scanReason ??= 'behind'
-    await this.#advance({ generation, position, asOf: scan.asOf, scanId: undefined })
+    const marker = { generation, position, asOf: scan.asOf, scanId: undefined }
+    if (!(await this.#advance(marker, incarnation)))
+      this.#scanReason = strongerReason(this.#scanReason, scan.reasonToRepeat)
+    else if (this.#scanReason === undefined) this.#noteTold()
     this.#context.turns.wakeup.notify()
   }
 
-  async #advance(marker: Marker): Promise<void> {
-    const { partition, generation, log } = this.#context
-    const context = { ...this.#context, what: 'online: marker' }
-    const stored = await retryForEver(() => this.#store.marker(partition), context)
-    if (stored !== undefined && stored.generation > generation)
-      throw newerGeneration(stored.generation, generation)
-    if (this.#acknowledged && (stored === undefined || isBefore(stored, this.#acknowledged))) {
-      log.warn(
-        { partition },
-        'online: the store has lost data (its marker is missing or older); telling every value again',
-      )
-      this.#scanReason = 'loss'
-      this.#marker = stored ?? { generation, position: 0, asOf: BEFORE_ALL_DAYS, scanId: undefined }
-      this.#acknowledged = stored
-      return
-    }
-    const advanced = await retryForEver(() => this.#store.advanceMarker(partition, marker), context)
-    // A store that is ahead (the state was rebuilt) keeps its marker; values are compared by version anyway.
-    this.#acknowledged = advanced ? marker : stored
-    this.#marker = marker
+  /** Writes the scan's id beside the old position. Undefined where the store may have lost data meanwhile. */
+  async #beginScan(incarnation: string): Promise<ScanTask | undefined> {
+    const { committed, run, partition } = this.#context
+    const { closedDay, nextOffset } = committed
+    const reason = this.#scanReason ?? 'sweep'
+    const count = (this.#scans[reason] ?? 0) + 1
+    this.#scans[reason] = count
+    const scan = ScanTask.begin(reason, {
+      id: `${run}.${partition}.${reason}.${count}`,
+      from: reason === 'generation' ? { position: 0, asOf: BEFORE_ALL_DAYS } : this.#marker.now,
+      startedAt: nextOffset,
+      asOf: closedDay === -Infinity ? BEFORE_ALL_DAYS : closedDay + 1,
+    })
+    const asked = this.#scanReason
+    this.#scanReason = undefined
+    this.#scan = scan
+    if (await this.#advance({ ...this.#marker.now, scanId: scan.position.id }, incarnation))
+      return scan
+    this.#scan = undefined
+    if (asked !== undefined) this.#scanReason = strongerReason(this.#scanReason, asked)
+    return undefined
   }
 }

@@ -30,10 +30,15 @@ export interface ScanHelp {
 export class ScanTask {
   #position: ScanPosition
   readonly resumed: boolean
+  readonly #reason: ScanReason
 
-  private constructor(position: ScanPosition, resumed: boolean) {
+  private constructor(
+    position: ScanPosition,
+    { resumed, reason }: { readonly resumed: boolean; readonly reason: ScanReason },
+  ) {
     this.#position = position
     this.resumed = resumed
+    this.#reason = reason
   }
 
   static begin(
@@ -58,15 +63,34 @@ export class ScanTask {
       slot: 0,
       after: undefined,
     }
-    return new ScanTask(scan, false)
+    return new ScanTask(scan, { resumed: false, reason })
   }
 
   static resume(position: ScanPosition): ScanTask {
-    return new ScanTask(position, true)
+    const loss = position.position === 0 ? 'generation' : 'loss'
+    return new ScanTask(position, { resumed: true, reason: position.walks ? loss : 'behind' })
   }
 
   get position(): ScanPosition {
     return this.#position
+  }
+
+  /** Why one that was in vain has to begin again: what it told may be gone. */
+  get reasonToRepeat(): ScanReason {
+    return this.#reason
+  }
+
+  progress({ views, slots }: PartitionContext): {
+    reason: string
+    slotsDone: number
+    slots: number
+  } {
+    const { view, slot } = this.#position
+    return {
+      reason: this.#reason,
+      slotsDone: view * slots + slot,
+      slots: views.length * slots,
+    }
   }
 
   /** The committed position when it began. */

@@ -1,12 +1,16 @@
 /** From an entity's tiles to its value in the online store: versioned, retried, counted. */
 import type { DayIndex } from '../core/day.ts'
 import { onlineRow } from '../core/online-row.ts'
+import { slotOf } from '../core/slot.ts'
 import { WindowEvaluator } from '../core/window.ts'
 import { invariant } from '../errors.ts'
 import type { PartitionContext } from './partition-context.ts'
 import type { EntityTiles, OnlineStore, OnlineValue } from './ports.ts'
 import { BEFORE_ALL_DAYS } from './online-marker.ts'
+import type { TakenChanges } from './pending-changes.ts'
 import { retryForEver } from './retry.ts'
+
+const ENTITIES_PER_TURN = 256
 
 export class OnlineTeller {
   readonly #context: PartitionContext
@@ -74,14 +78,42 @@ export class OnlineTeller {
     }
   }
 
+  /** The values of changed entities as they are now. */
+  async tellChanges({ entities, recordMs, committedMs }: TakenChanges): Promise<void> {
+    const { clock, meters } = this.#context
+    for (const [view, names] of entities.entries()) {
+      const all = [...names]
+      for (let i = 0; i < all.length; i += ENTITIES_PER_TURN) {
+        await this.#tellEntities(view, all.slice(i, i + ENTITIES_PER_TURN))
+      }
+      const since = recordMs[view]
+      if (since !== undefined)
+        meters.freshness[view]?.observe((clock.wallMs() - since) / 1_000, all.length)
+    }
+    if (committedMs !== undefined)
+      meters.onlineDelay.observe((clock.wallMs() - committedMs) / 1_000)
+  }
+
+  async #tellEntities(view: number, entities: readonly string[]): Promise<void> {
+    const { turns, state, slots } = this.#context
+    const values = await turns.read(async () => {
+      const keys = entities.map((entity) => ({ entity, slot: slotOf(entity, slots) }))
+      const stored = await state.entities(view, keys)
+      return stored.flatMap((tiles) => (tiles === undefined ? [] : [this.value(view, tiles)]))
+    })
+    await this.tell(values)
+  }
+
   async tell(values: readonly OnlineValue[]): Promise<void> {
     if (values.length === 0) return
-    const { partition } = this.#context
+    const { partition, clock, meters } = this.#context
+    const startedMs = clock.monotonicMs()
     const result = await retryForEver(() => this.#store.write(values), {
       ...this.#context,
       what: `online: writing ${values.length} values of partition ${partition}`,
       onTrouble: this.#onTrouble,
     })
+    meters.onlineSeconds.observe((clock.monotonicMs() - startedMs) / 1_000)
     this.#written += result.written
     this.#refused += result.refused
     this.#foreign += result.foreign.length

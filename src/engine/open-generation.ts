@@ -13,59 +13,113 @@ import { planViews } from '../core/view-plan.ts'
 import type { ViewPlan } from '../core/view-plan.ts'
 import { TidemarkError } from '../errors.ts'
 import type { RunParts } from './parts.ts'
-import type { StateHead } from './ports.ts'
+import type { RecordSource, StateHead, Topology } from './ports.ts'
 
 interface OpenedGeneration {
   readonly record: GenerationRecord
   readonly views: readonly ViewPlan[]
 }
 
-/** @param heads of the states of all partitions. @throws DEFINITION_CHANGED */
+/** @throws DEFINITION_CHANGED, SOURCE_CHANGED */
 export async function openGeneration(
   parts: RunParts,
-  heads: readonly (StateHead | undefined)[],
+  topology: Topology,
 ): Promise<OpenedGeneration> {
-  const { pipeline, generations, zoneData } = parts
-  const stored = parseRecord((await generations.list()).at(-1)?.record)
-  const origins = heads.map((head) => head?.origin ?? 0)
-  const wanted = recordOf(pipeline, planViews(pipeline), {
-    generation: stored?.generation ?? 1,
-    zoneData,
-    origins,
-  })
-  const record = stored === undefined ? wanted : nextRecord(pipeline, { stored, wanted }, heads)
-  if (record !== stored) {
+  const { pipeline, generations } = parts
+  const heads = once(() => peekHeads(parts, topology.partitions))
+  for (;;) {
+    const stored = parseRecord((await generations.list()).at(-1)?.record)
+    const record = stored
+      ? await nextRecord(parts, { stored, topology, heads })
+      : await firstRecord(parts, topology, heads)
+    if (record === stored) return { record, views: planRecorded(pipeline, record) }
     const text = `${JSON.stringify(record, undefined, 2)}\n`
     const kept = await generations.put(record.generation, text)
-    if (kept !== text)
-      throw changed(pipeline, record.generation, [
-        'another process has begun this generation just now',
-      ])
+    if (kept === text) return { record, views: planRecorded(pipeline, record) }
+    // Another process has begun this generation just now: what it wrote is the record, and is compared like any other.
   }
-  return { record, views: planRecorded(pipeline, record) }
+}
+
+type Heads = () => Promise<readonly (StateHead | undefined)[]>
+
+function once<T>(get: () => Promise<T>): () => Promise<T> {
+  let got: Promise<T> | undefined
+  return () => (got ??= get())
+}
+
+function peekHeads(
+  { peekState }: RunParts,
+  partitions: number,
+): Promise<(StateHead | undefined)[]> {
+  return Promise.all(Array.from({ length: partitions }, (_, partition) => peekState(partition)))
+}
+
+/** A state without a record (the tables were moved away) keeps its origin. */
+async function firstRecord(
+  { pipeline, source, zoneData }: RunParts,
+  topology: Topology,
+  heads: Heads,
+): Promise<GenerationRecord> {
+  const origins = await source.origins()
+  const known = await heads()
+  return recordOf(pipeline, planViews(pipeline), {
+    generation: 1,
+    zoneData,
+    log: topology.identity,
+    origins: origins.map((origin, partition) => known[partition]?.origin ?? origin),
+  })
 }
 
 function parseRecord(text: string | undefined): GenerationRecord | undefined {
   return text === undefined ? undefined : (JSON.parse(text) as GenerationRecord)
 }
 
-function nextRecord(
-  pipeline: Pipeline,
-  { stored, wanted }: { readonly stored: GenerationRecord; readonly wanted: GenerationRecord },
-  heads: readonly (StateHead | undefined)[],
-): GenerationRecord {
-  checkPartitions(pipeline, stored.segments.length, heads.length)
+async function nextRecord(
+  { pipeline, zoneData, source }: RunParts,
+  now: {
+    readonly stored: GenerationRecord
+    readonly topology: Topology
+    readonly heads: Heads
+  },
+): Promise<GenerationRecord> {
+  const { stored, topology, heads } = now
+  checkPartitions(pipeline, stored.segments.length, topology.partitions)
+  checkLog(source, stored.log, topology.identity)
+  const wanted = recordOf(pipeline, planViews(pipeline), {
+    generation: stored.generation,
+    zoneData,
+    log: stored.log,
+    origins: stored.segments.map(({ origin }) => origin),
+  })
   const policy = policyDifferences(stored, wanted)
-  const change = compareGenerations(stored, wanted, statesNow(pipeline, heads))
+  const unchanged = compareGenerations(stored, wanted, NOTHING_KNOWN)
+  const change =
+    unchanged.kind === 'same'
+      ? unchanged
+      : compareGenerations(stored, wanted, statesNow(pipeline, await heads()))
   const differences = [...policy, ...(change.kind === 'refused' ? change.differences : [])]
   if (differences.length > 0) throw changed(pipeline, stored.generation, differences)
   if (change.kind !== 'additive') return stored
-  if (heads.some((head) => head === undefined)) {
+  if ((await heads()).some((head) => head === undefined)) {
     throw changed(pipeline, stored.generation, [
-      'columns were added, but the state of a partition is missing: run once with the old file first',
+      'columns were added, but the state of a partition is not here: run once with the old file first, on the machine that holds all of them',
     ])
   }
   return change.record
+}
+
+/** @throws SOURCE_CHANGED */
+function checkLog(
+  { topic }: RecordSource,
+  before: string | undefined,
+  now: string | undefined,
+): void {
+  if (before === undefined || now === undefined || before === now) return
+  throw new TidemarkError(
+    'SOURCE_CHANGED',
+    `${topic} is another log than the one that this pipeline was built from: it was deleted and made again (id ${before}, now ${now}). ` +
+      'Nothing was read. Begin anew in empty places (state, sinks), or name the topic that holds the old records',
+  )
 }
 
 /** @throws SOURCE_CHANGED: a key may lie in another partition now */
@@ -77,6 +131,9 @@ function checkPartitions({ name }: Pipeline, before: number, now: number): void 
       'Bring the old number back, or begin anew in empty places (state, sinks) on the log as it is',
   )
 }
+
+/** Enough to see that nothing has changed. */
+const NOTHING_KNOWN: StatesNow = { closedDay: undefined, newestDay: undefined }
 
 function statesNow(pipeline: Pipeline, heads: readonly (StateHead | undefined)[]): StatesNow {
   const calendar = createCalendar(pipeline.time.zone)

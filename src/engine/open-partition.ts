@@ -1,6 +1,6 @@
 /**
- * Opening a partition: its state is checked against the log and the definitions, its followers compare what the sinks hold
- * with what the state knows, and the loop is made ready. Nothing is written before all of it has passed.
+ * Opening a partition: its state is checked against the log, the definitions and the tables, and the loop is made ready. Nothing
+ * is written before all of it has passed. The online store is compared by its follower, since a run may begin without it.
  */
 import { createCalendar, formatDay } from '../core/day.ts'
 import type { DayIndex } from '../core/day.ts'
@@ -14,6 +14,7 @@ import { OnlineFollower } from './online-follower.ts'
 import { noteCommitted } from './partition-context.ts'
 import type { Committed, PartitionContext } from './partition-context.ts'
 import { PartitionTask } from './partition-task.ts'
+import { PartitionMeters } from './meters.ts'
 import type { RunParts } from './parts.ts'
 import type { PartitionReader, PartitionState, StateHead, ViewState } from './ports.ts'
 import { TableFollower } from './table-follower.ts'
@@ -26,23 +27,27 @@ export interface OpenPartition {
   readonly online: OnlineFollower | undefined
   readonly table: TableFollower | undefined
   readonly reader: PartitionReader
+  /** Aborted once the loop has left: ends the followers. */
+  readonly left: AbortController
 }
 
 export interface Assignment {
   readonly partition: number
   readonly partitions: number
+  /** Where a partition without a state begins. */
+  readonly origin: number
   readonly generation: number
   readonly slots: number
   readonly views: readonly ViewPlan[]
   readonly tables: readonly ViewTables[]
   readonly untilEnd: boolean
   /** Ends everything at once, after a failure. */
-  readonly signal: AbortSignal
-  /** Ends the run cleanly. */
+  readonly failed: AbortSignal
+  /** Ends the partition cleanly: the run stops, or another member takes it over. */
   readonly stop: AbortSignal
 }
 
-/** @throws DEFINITION_CHANGED, SOURCE_CHANGED, OFFSET_GONE, GENERATION_CHANGED, STATE_* */
+/** @throws DEFINITION_CHANGED, SOURCE_CHANGED, OFFSET_GONE, STATE_*, TABLE_* */
 export async function openPartition(
   parts: RunParts,
   assignment: Assignment,
@@ -59,6 +64,7 @@ export async function openPartition(
     head.time,
   )
   const committed = committedAt(time, head)
+  const left = new AbortController()
   const context: PartitionContext = {
     partition,
     pipeline: parts.pipeline,
@@ -72,12 +78,12 @@ export async function openPartition(
     turns: new ReadTurns(parts.clock),
     clock: parts.clock,
     log: parts.log,
-    signal: assignment.signal,
+    meters: new PartitionMeters(views.length),
+    signal: AbortSignal.any([assignment.failed, left.signal]),
     committed,
   }
-  const online = parts.online && (await OnlineFollower.open(context, parts.online, head))
+  const online = parts.online && new OnlineFollower(context, parts.online, head)
   const table = tables.length === 0 ? undefined : await openTable(context, tables, head)
-  const claimedDay = Math.max(online ? online.asOf - 1 : -Infinity, ...completeDays(table))
   const { online: store } = parts
   const task = new PartitionTask({
     context,
@@ -94,12 +100,14 @@ export async function openPartition(
       clock: parts.clock,
       log: parts.log,
       storeNowMs: store && (() => store.nowMs()),
-      claimedDay,
+      claimedDay: () => Math.max(online ? online.asOf - 1 : -Infinity, ...completeDays(table)),
     }),
     stopAt: assignment.untilEnd ? await reader.endOffset() : undefined,
     stop: assignment.stop,
+    failed: assignment.failed,
+    publish: (nextOffset) => parts.lease?.publish(partition, nextOffset),
   })
-  return { context, task, online, table, reader }
+  return { context, task, online, table, reader, left }
 }
 
 function completeDays(table: TableFollower | undefined): DayIndex[] {
@@ -125,8 +133,7 @@ function openHead(
   assignment: Assignment,
   stored: StateHead | undefined,
 ): StateHead {
-  const { partition, partitions, generation, views } = assignment
-  const origin = 0
+  const { partition, partitions, origin, generation, views } = assignment
   const head: StateHead = stored ?? {
     format: 1,
     pipeline: pipeline.name,

@@ -4,6 +4,7 @@ import type { Pipeline } from '../core/definition.ts'
 import type { PartitionTime } from '../core/partition-time.ts'
 import type { TileCodec } from '../core/tile-codec.ts'
 import type { ViewPlan } from '../core/view-plan.ts'
+import type { PartitionMeters } from './meters.ts'
 import type { Clock, Log, PartitionState } from './ports.ts'
 import type { ReadTurns } from './turns.ts'
 
@@ -22,6 +23,8 @@ export interface PartitionContext {
   readonly turns: ReadTurns
   readonly clock: Clock
   readonly log: Log
+  readonly meters: PartitionMeters
+  /** Ends the followers: the partition has left, or the run has failed. */
   readonly signal: AbortSignal
   /** Where the last commit left the partition. */
   readonly committed: Committed

@@ -9,6 +9,7 @@ import type { DayIndex } from '../core/day.ts'
 import type { RecordBatch } from '../core/event.ts'
 import { nothingUncommitted } from './batch-fold.ts'
 import type { BatchFold, Uncommitted } from './batch-fold.ts'
+import { BatchFeed } from './batch-feed.ts'
 import { commit } from './commit.ts'
 import { noteCommitted } from './partition-context.ts'
 import type { PartitionContext } from './partition-context.ts'
@@ -21,7 +22,6 @@ import type { IdleTicks } from './idle-ticks.ts'
 import { maintenanceBounds } from './maintenance-bounds.ts'
 import { addCounts, composeCommit } from './state-commit.ts'
 
-const FETCH_BYTES = 2 * 1024 * 1024
 /** What followers may read between two batches while there is something to fold. */
 const TURN_BUDGET_MS = 15
 const IDLE_TURN_BUDGET_MS = 200
@@ -45,6 +45,10 @@ export interface PartitionTaskParts {
   readonly stopAt: number | undefined
   /** Stop now: commit, tell what is committed, release. */
   readonly stop: AbortSignal
+  /** Stop at once, where the last commit left it: something has failed. */
+  readonly failed: AbortSignal
+  /** Where the partition stands, for those who watch its group. */
+  readonly publish: (nextOffset: number) => void
 }
 
 export class PartitionTask {
@@ -53,13 +57,15 @@ export class PartitionTask {
   #head: StateHead
   #nextOffset: number
   #notes: Uncommitted
-  #fetch: Promise<RecordBatch | undefined> | undefined
+  readonly #feed: BatchFeed
   #lastCommitMs: number
   #records = 0
   #phase: PartitionProgress['phase'] = 'starting'
   #maintenanceDue = true
-  /** The last read found nothing, at the end of the log. */
-  #sawEnd = false
+  /** The position is beyond the last commit's. */
+  #hasMoved = false
+  #turnedMs: number
+  #advancedMs: number
 
   constructor(parts: PartitionTaskParts) {
     this.#parts = parts
@@ -67,12 +73,30 @@ export class PartitionTask {
     this.#nextOffset = parts.head.nextOffset
     this.#startOffset = parts.head.nextOffset
     this.#notes = nothingUncommitted()
-    this.#lastCommitMs = parts.context.clock.monotonicMs()
+    const now = parts.context.clock.monotonicMs()
+    this.#lastCommitMs = now
+    this.#turnedMs = now
+    this.#advancedMs = now
+    const { context, reader, decoder } = parts
+    const { clock, log, meters, turns } = context
+    this.#feed = new BatchFeed({
+      reader,
+      decoder,
+      retry: {
+        clock,
+        log,
+        meters,
+        what: `schemas for ${parts.topic}[${context.partition}]`,
+        signal: AbortSignal.any([parts.stop, parts.failed]),
+      },
+      onReady: () => turns.wakeup.notify(),
+    })
   }
 
   get progress(): PartitionProgress {
-    const { context, reader, online, table } = this.#parts
-    const { time } = this.#parts.batchFold
+    const { context, reader, online, table, ticks, head, batchFold } = this.#parts
+    const { time } = batchFold
+    const { maxEventTime, maxEventOffset } = time.state
     return {
       partition: context.partition,
       startOffset: this.#startOffset,
@@ -80,29 +104,40 @@ export class PartitionTask {
       endOffset: this.#nextOffset + reader.lag(this.#nextOffset),
       records: this.#records,
       counts: addCounts(this.#head.counts, this.#notes.counts),
+      startCounts: head.counts,
       watermark: Number.isFinite(time.watermark) ? time.watermark : undefined,
       closedDay: Number.isFinite(time.closedDay) ? time.closedDay : undefined,
-      onlineBacklog: online?.backlog ?? 0,
-      dirtySlots: table?.dirtySlots ?? 0,
       rowsWritten: table?.rowsWritten ?? 0,
       valuesWritten: online?.valuesWritten ?? 0,
       phase: this.#phase,
+      newest:
+        maxEventTime === undefined
+          ? undefined
+          : { eventTime: maxEventTime, offset: maxEventOffset ?? -1 },
+      turnedMs: this.#turnedMs,
+      advancedMs: this.#advancedMs,
+      held: this.#isHeld(),
+      idle: ticks.why,
+      online: online?.progress,
+      table: table?.progress,
+      meters: context.meters,
     }
   }
 
   /** Until it is told to stop, or `stopAt` is reached and everything is drained. */
   async run(): Promise<void> {
-    const { context, stop } = this.#parts
-    while (!stop.aborted && !context.signal.aborted) {
+    const { context, stop, failed } = this.#parts
+    while (!stop.aborted && !failed.aborted) {
+      this.#turnedMs = context.clock.monotonicMs()
       await context.turns.serve(this.#mayFold() ? TURN_BUDGET_MS : IDLE_TURN_BUDGET_MS)
       if (this.#isCommitDue()) await this.#commit()
       await this.#maintain()
       if (await this.#drainedAtEnd()) break
-      const batch = this.#mayFold() ? await this.#nextBatch() : undefined
+      const batch = this.#mayFold() ? await this.#feed.next() : undefined
       if (batch) await this.#fold(batch)
       else await this.#rest()
     }
-    if (!context.signal.aborted) await this.#leave()
+    if (!failed.aborted) await this.#leave()
     this.#phase = 'stopped'
   }
 
@@ -119,38 +154,33 @@ export class PartitionTask {
     if (this.#hasUncommitted() || this.#followersMoved()) await this.#commit()
   }
 
-  async #nextBatch(): Promise<RecordBatch | undefined> {
-    const { reader } = this.#parts
-    this.#fetch ??= reader.read(FETCH_BYTES)
-    const batch = await this.#fetch
-    this.#sawEnd = batch === undefined && reader.lag(this.#nextOffset) === 0
-    // The next one is fetched while this one is folded.
-    this.#fetch = batch ? reader.read(FETCH_BYTES) : undefined
-    this.#fetch?.catch(() => undefined)
-    return batch
-  }
-
   async #fold(batch: RecordBatch): Promise<void> {
     const { decoder, batchFold, reader, ticks, context } = this.#parts
     if (this.#head.logIdentity === undefined) {
       this.#head = { ...this.#head, logIdentity: await reader.identity() }
     }
     this.#phase = this.#isFarBehind() ? 'catching up' : 'live'
-    await batchFold.fold(decoder.decode(batch), this.#notes)
+    if (batch.count > 0) {
+      await batchFold.fold(decoder.decode(batch), this.#notes)
+      ticks.noteRecords(context.clock.monotonicMs())
+    }
     this.#nextOffset = batch.nextOffset
+    this.#hasMoved = true
     this.#records += batch.count
-    ticks.noteRecords(context.clock.monotonicMs())
+    this.#advancedMs = context.clock.monotonicMs()
     this.#applyTick(ticks.claim(batchFold.time))
   }
 
   /** Nothing to fold now: time may tick, and house-keeping has its chance. */
   async #rest(): Promise<void> {
     const { context, ticks, reader, batchFold } = this.#parts
-    if (!this.#isHeld()) {
-      const atEnd = reader.lag(this.#nextOffset) === 0 && this.#parts.stopAt === undefined
-      if (atEnd) {
+    if (this.#isHeld()) ticks.noteBusy('held')
+    else if (reader.lag(this.#nextOffset) > 0) ticks.noteBusy('behind')
+    else {
+      this.#advancedMs = context.clock.monotonicMs()
+      if (this.#parts.stopAt === undefined) {
         this.#reachEnd()
-        this.#applyTick(await ticks.tick(batchFold.time))
+        this.#applyTick(ticks.claim(batchFold.time) ?? (await ticks.tick(batchFold.time)))
       }
     }
     const waitMs = this.#hasUncommitted()
@@ -197,8 +227,9 @@ export class PartitionTask {
     return this.#parts.reader.lag(this.#nextOffset) > FAR_BEHIND
   }
 
+  /** Records, or only the passing of a stretch of the log that has none for us. */
   #hasUncommitted(): boolean {
-    return this.#notes.records > 0
+    return this.#notes.records > 0 || this.#hasMoved
   }
 
   #followersMoved(): boolean {
@@ -221,7 +252,8 @@ export class PartitionTask {
     const { stopAt, online, table } = this.#parts
     if (stopAt === undefined) return false
     // A log may end in what is no record (blank lines, a header alone): then its end is never the next offset.
-    if (this.#nextOffset < stopAt && !this.#sawEnd) return false
+    const sawEnd = this.#feed.foundNothing && this.#parts.reader.lag(this.#nextOffset) === 0
+    if (this.#nextOffset < stopAt && !sawEnd) return false
     if (this.#hasUncommitted()) await this.#commit()
     this.#phase = 'draining'
     online?.drain()
@@ -231,9 +263,11 @@ export class PartitionTask {
   }
 
   async #commit(): Promise<void> {
-    const { context, rejects, table } = this.#parts
+    const { context, rejects, publish } = this.#parts
     const notes = this.#notes
     this.#notes = nothingUncommitted()
+    this.#hasMoved = false
+    const startedMs = context.clock.monotonicMs()
     const state = composeCommit(this.#parts, notes, {
       head: this.#head,
       nextOffset: this.#nextOffset,
@@ -250,9 +284,18 @@ export class PartitionTask {
     )
     this.#head = state.head
     this.#lastCommitMs = context.clock.monotonicMs()
+    context.meters.commitSeconds.observe((this.#lastCommitMs - startedMs) / 1_000)
+    context.meters.committedBytes += notes.bytes
+    this.#noteCommitDelay(notes)
     for (const fold of this.#parts.batchFold.folds) fold.cache.committed()
-    for (const { day, timestamp } of notes.milestones)
-      if (!Number.isNaN(timestamp)) table?.noteClosed(day, timestamp)
+    publish(this.#nextOffset)
+  }
+
+  #noteCommitDelay({ batches }: Uncommitted): void {
+    const { clock, meters } = this.#parts.context
+    const now = clock.wallMs()
+    for (const { timestamp, records } of batches)
+      meters.commitDelay.observe((now - timestamp) / 1_000, records)
   }
 
   #tellFollowers(done: StateCommit, notes: Uncommitted): void {
@@ -261,7 +304,10 @@ export class PartitionTask {
       nextOffset: this.#nextOffset,
       catchingUp: this.#phase === 'catching up',
     })
-    online?.committed(done.tiles)
+    const oldest = Math.min(...notes.batches.map(({ timestamp }) => timestamp))
+    online?.committed(done, Number.isFinite(oldest) ? oldest : context.clock.wallMs())
+    for (const { day, timestamp } of notes.milestones)
+      if (!Number.isNaN(timestamp)) table?.noteClosed(day, timestamp)
     table?.committed(done)
     this.#maintenanceDue ||= notes.milestones.length > 0
   }

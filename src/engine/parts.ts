@@ -4,20 +4,28 @@ import type {
   Clock,
   Decoder,
   GenerationStore,
+  Lease,
   Log,
   OnlineStore,
   PartitionState,
   RecordSource,
   RejectSink,
+  StateHead,
   TableStore,
 } from './ports.ts'
+import type { IdleReason } from './idle-ticks.ts'
+import type { PartitionMeters } from './meters.ts'
 
 export interface RunParts {
   readonly pipeline: Pipeline
   readonly source: RecordSource
+  /** Undefined: this process reads every partition. */
+  readonly lease: Lease | undefined
   readonly decoder: Decoder
   /** @throws STATE_LOCKED, STATE_DAMAGED */
   openState(partition: number): Promise<PartitionState>
+  /** The head of a partition's state, also while another process has it open; undefined where there is none here. */
+  peekState(partition: number): Promise<StateHead | undefined>
   readonly online: OnlineStore | undefined
   readonly tables: TableStore | undefined
   readonly generations: GenerationStore
@@ -41,6 +49,10 @@ export interface RunOptions {
 
 export interface RunProgress {
   readonly partitions: readonly PartitionProgress[]
+  /** `joining`: no partitions are assigned yet, or the lease was lost; `alone`: there is no group. */
+  readonly lease: 'alone' | 'joining' | 'held'
+  /** Partitions that are held, those still being opened included. */
+  readonly assigned: number
 }
 
 export interface PartitionProgress {
@@ -51,19 +63,61 @@ export interface PartitionProgress {
   readonly endOffset: number
   /** Records read by this run. */
   readonly records: number
+  /** Records by outcome since the origin, and what they were when this run took the partition. */
   readonly counts: Readonly<Record<string, number>>
+  readonly startCounts: Readonly<Record<string, number>>
   readonly watermark: number | undefined
   readonly closedDay: number | undefined
-  readonly onlineBacklog: number
-  readonly dirtySlots: number
   /** Rows written to tables by this run. */
   readonly rowsWritten: number
   /** Values written to the online store by this run. */
   readonly valuesWritten: number
   readonly phase: 'starting' | 'catching up' | 'live' | 'draining' | 'stopped'
+  /** Largest event time accepted and the offset of its record: it holds the watermark. */
+  readonly newest: { readonly eventTime: number; readonly offset: number } | undefined
+  /** Monotonic ms: when the loop last went round; when the position last moved or there was nothing to read. */
+  readonly turnedMs: number
+  readonly advancedMs: number
+  /** A follower holds the fold back. */
+  readonly held: boolean
+  /** Idle, and time ticks; or why it does not. */
+  readonly idle: IdleReason
+  readonly online: OnlineProgress | undefined
+  readonly table: TableProgress | undefined
+  readonly meters: PartitionMeters
+}
+
+export interface OnlineProgress {
+  readonly failing: boolean
+  /** Changed values that are committed and not told. */
+  readonly backlog: number
+  /** By view, wall clock ms: timestamp of the oldest record whose change is not told; undefined when all is. */
+  readonly untoldSince: readonly (number | undefined)[]
+  /** Offset up to which everything is told, and the as-of day of what is served. */
+  readonly position: number
+  readonly asOf: number
+  readonly refused: number
+  /** Values that another partition holds: a key in two partitions. */
+  readonly foreign: number
+  readonly scan:
+    { readonly reason: string; readonly slotsDone: number; readonly slots: number } | undefined
+  readonly scansByReason: Readonly<Record<string, number>>
+}
+
+export interface TableProgress {
+  readonly failing: boolean
+  readonly dirtySlots: number
+  /** Closed days that are not whole in the table. */
+  readonly waitingDays: number
+  /** By view: the last day whose every slot is in. */
+  readonly complete: readonly (number | undefined)[]
+  /** Rows of days that had been written before. */
+  readonly corrections: number
 }
 
 export interface RunSummary extends RunProgress {
+  /** What the run did with partitions that other members have now. */
+  readonly released: readonly PartitionProgress[]
   readonly reason: 'end of log' | 'stopped'
   readonly seconds: number
 }

@@ -13,9 +13,47 @@ export interface RecordSource extends AsyncDisposable {
   /** What positions are printed with. */
   readonly topic: string
   /** @throws SOURCE_UNREADABLE */
-  topology(): Promise<{ readonly partitions: number }>
+  topology(): Promise<Topology>
+  /**
+   * Where a pipeline that has no generation yet begins to read, by partition (`start`, resolved now). Asked once in the life of
+   * a pipeline; the record keeps the answer. 0 in a log that forgets nothing.
+   */
+  origins(): Promise<readonly number[]>
   /** Reads one partition from `offset` on. @throws OFFSET_GONE where the log begins later. */
   open(partition: number, offset: number): Promise<PartitionReader>
+}
+
+export interface Topology {
+  readonly partitions: number
+  /** Of the log as a whole (Kafka: the topic's id), which changes when it is deleted and made again; undefined: not told. */
+  readonly identity?: string
+}
+
+/** Membership of the group of processes that share the partitions of a log; a run without one reads them all. */
+export interface Lease extends AsyncDisposable {
+  /** Joins the group; leaves it when disposed of. `member` is told to the others. */
+  join(member: LeaseMember, listener: LeaseListener): Promise<void>
+  /** Where a partition stands: advisory, for lag tools. Never waited for, never read back. */
+  publish(partition: number, nextOffset: number): void
+}
+
+export interface LeaseMember {
+  /** Identity of the place of the tables (`GenerationStore.identity`): members that write elsewhere are refused. */
+  readonly place: string | undefined
+  /** Partitions whose state is on this machine's disk: best assigned where they are. */
+  readonly onDisk: readonly number[]
+}
+
+export interface LeaseListener {
+  /**
+   * The whole set that is held from now on. A partition that is in the next set too was never given up. Called in order,
+   * without waiting.
+   */
+  assigned(partitions: ReadonlySet<number>): void
+  /** Nothing is held until the next `assigned`: the session has expired, or the group cannot be reached. */
+  lost(): void
+  /** The lease cannot be held: no right to join, another member writes to another place, retries are over. */
+  failed(error: unknown): void
 }
 
 export interface PartitionReader extends AsyncDisposable {
@@ -33,8 +71,30 @@ export interface PartitionReader extends AsyncDisposable {
 
 /** Bytes to events. Never throws for a bad record: what is wrong with it is its outcome, with a message. */
 export interface Decoder {
+  /**
+   * Gets what decoding the batch needs from outside (a schema by its id); undefined when nothing is missing.
+   * @throws SCHEMA_UNAVAILABLE (retry), SCHEMA_REFUSED
+   */
+  prepare?(batch: RecordBatch): Promise<void> | undefined
   /** May fill `batch.timestamps` where the records carry their own timestamp in the value (JSON lines). */
   decode(batch: RecordBatch): EventBatch
+}
+
+/** A schema registry. An id is never given to another schema, so what was once found holds for ever. */
+export interface SchemaSource {
+  /** Undefined: the registry does not know the id. @throws SCHEMA_UNAVAILABLE (retry), SCHEMA_REFUSED */
+  schema(id: number): Promise<RegisteredSchema | undefined>
+  /** The newest one under the subject; undefined: no such subject. @throws as above */
+  latest(subject: string): Promise<RegisteredSchema | undefined>
+}
+
+export interface RegisteredSchema {
+  readonly id: number
+  /** `AVRO`, or of another kind. */
+  readonly kind: string
+  readonly text: string
+  /** Texts of the schemas that it names, each after those that it names itself. */
+  readonly references: readonly string[]
 }
 
 // --- the state of one partition ------------------------------------------------------------------------------------
@@ -232,17 +292,39 @@ export interface Marker {
   readonly scanId: string | undefined
 }
 
+export interface ExpectedMarker {
+  /** The last one that was acknowledged; undefined where none was. */
+  readonly marker: Marker | undefined
+  /** In which the values below the new marker were written. */
+  readonly incarnation: string
+}
+
+export interface MarkerAdvance {
+  readonly outcome: 'advanced' | 'ahead' | 'lost'
+  /** What is stored afterwards. */
+  readonly stored: Marker | undefined
+}
+
 export interface OnlineStore extends AsyncDisposable {
+  /**
+   * Names the connections as they are now. Another name: a connection was made anew, so a server may have come back without
+   * writes that it had acknowledged.
+   */
+  readonly incarnation: string
   /**
    * Each value atomically with its version compare; renews the value's time to live also where the version is equal.
    * Safe to repeat. @throws ONLINE_UNAVAILABLE (retry), ONLINE_REFUSED (stop)
    */
   write(values: readonly OnlineValue[]): Promise<OnlineWriteResult>
-  /** Undefined: never written or expired. */
+  /** Undefined: never written or expired. The order of the fields need not be that of the columns. */
   read(view: string, entity: string): Promise<OnlineValue | undefined>
   marker(partition: number): Promise<Marker | undefined>
-  /** Replaces the marker unless the stored one has a higher (generation, position, as-of); false where it was refused. */
-  advanceMarker(partition: number, marker: Marker): Promise<boolean>
+  /**
+   * Compare and advance, in one step. `lost`: the stored marker is missing or lower than the one expected, or the incarnation is
+   * another than that in which the values were written, so some may be gone; nothing is written. `ahead`: the stored one has a
+   * higher (generation, position, as-of) than `marker`; it stays. With several masters each holds a marker; the lowest counts.
+   */
+  advanceMarker(partition: number, marker: Marker, expected: ExpectedMarker): Promise<MarkerAdvance>
   /** Values of one view and partition, paged by an opaque cursor; `next` undefined at the end. */
   walk(
     view: string,
@@ -279,6 +361,8 @@ export interface TableStore {
 export interface GenerationStore {
   /** Put-if-absent; returns what is stored afterwards. */
   put(generation: number, record: string): Promise<string>
+  /** Unique name of this place, made by the first who asks; processes that see the same one write to the same tables. */
+  identity(): Promise<string>
   /** Ascending. */
   list(): Promise<readonly { readonly generation: number; readonly record: string }[]>
 }

@@ -11,6 +11,7 @@ export interface RetryContext {
   /** What is being done, for the log. */
   readonly what: string
   readonly signal: AbortSignal
+  readonly meters?: { retries: number }
   /** Called with true at the first failure and with false once it works again. */
   readonly onTrouble?: (failing: boolean) => void
 }
@@ -29,6 +30,7 @@ export async function retryForEver<T>(effect: () => Promise<T>, context: RetryCo
       if (!(cause instanceof TidemarkError) || !cause.retryable || context.signal.aborted)
         throw cause
       if (attempt === 0) context.onTrouble?.(true)
+      if (context.meters) context.meters.retries += 1
       const waitMs = backoff(attempt, context.clock)
       context.log.warn(
         { attempt: attempt + 1, waitMs },

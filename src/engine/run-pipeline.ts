@@ -1,15 +1,14 @@
 /**
- * A run: every partition of the log as a task of this process, until it is told to stop or the end of the log is reached.
- * The first failure ends all, each where its last commit left it, and is thrown.
+ * A run: the partitions that this process is given, all of them where there is no group, until it is told to stop or the end
+ * of the log is reached. The first failure ends all, each where its last commit left it, and is thrown.
  */
 import { featureColumns } from '../core/feature-row.ts'
 import { tileColumns } from '../core/tile-row.ts'
 import type { ViewPlan } from '../core/view-plan.ts'
 import { openGeneration } from './open-generation.ts'
-import { openPartition } from './open-partition.ts'
-import type { OpenPartition } from './open-partition.ts'
+import { PartitionSet } from './partition-set.ts'
 import type { RunOptions, RunParts, RunProgress, RunSummary } from './parts.ts'
-import type { PartitionState } from './ports.ts'
+import type { LeaseListener } from './ports.ts'
 import type { ViewTables } from './table-follower.ts'
 
 const PROGRESS_MS = 500
@@ -17,42 +16,102 @@ const PROGRESS_MS = 500
 /** @throws every failure that stops a partition; by then all partitions are stopped and their states closed */
 export async function runPipeline(parts: RunParts, options: RunOptions): Promise<RunSummary> {
   const startMs = parts.clock.monotonicMs()
-  const { partitions: count } = await parts.source.topology()
-  const failed = new AbortController()
-  const stop = AbortSignal.any([options.signal, failed.signal])
-  const states: PartitionState[] = []
-  const opened: OpenPartition[] = []
+  const topology = await parts.source.topology()
+  const { record, views } = await openGeneration(parts, topology)
+  const { generation, slots, segments } = record
+  const set = new PartitionSet(parts, {
+    partitions: topology.partitions,
+    origins: segments.map(({ origin }) => origin),
+    generation,
+    slots,
+    views,
+    tables: await openTables(parts, views, generation),
+    untilEnd: options.untilEnd,
+  })
+  const membership = new Membership(set)
+  const done = new AbortController()
+  const progressNow = (): RunProgress => ({
+    partitions: set.progress,
+    assigned: set.assigned,
+    lease: membership.state,
+  })
+  const telling = tellProgress(parts, { options, progressNow, done: done.signal })
   try {
-    for (let partition = 0; partition < count; partition += 1) {
-      states.push(await parts.openState(partition))
+    if (parts.lease === undefined) {
+      membership.alone(topology.partitions)
+    } else {
+      const place = parts.tables && (await parts.generations.identity())
+      const onDisk = await statesHere(parts, topology.partitions)
+      await parts.lease.join({ place, onDisk }, membership)
     }
-    const { record, views } = await openGeneration(
-      parts,
-      states.map(({ head }) => head),
-    )
-    const { generation, slots } = record
-    const tables = await openTables(parts, views, generation)
-    for (const [partition, state] of states.entries()) {
-      const assignment = { partition, partitions: count, generation, slots, views, tables }
-      opened.push(
-        await openPartition(
-          parts,
-          { ...assignment, untilEnd: options.untilEnd, signal: failed.signal, stop },
-          state,
-        ),
-      )
-    }
-    await runAll(parts, opened, { options, failed })
+    await untilOver(set, membership, options)
+  } catch (cause) {
+    set.fail(cause)
   } finally {
-    await Promise.allSettled(opened.map(({ reader }) => reader[Symbol.asyncDispose]()))
-    await Promise.allSettled(states.map((state) => state[Symbol.asyncDispose]()))
+    // Given up before the group is left: whoever takes them over finds them committed and released.
+    await set.close().finally(async () => {
+      done.abort()
+      await telling
+      await parts.lease?.[Symbol.asyncDispose]()
+    })
   }
   const seconds = (parts.clock.monotonicMs() - startMs) / 1_000
-  return {
-    ...progressOf(opened),
-    reason: options.signal.aborted ? 'stopped' : 'end of log',
-    seconds,
+  const reason = options.signal.aborted ? 'stopped' : 'end of log'
+  return { ...progressNow(), released: set.released, reason, seconds }
+}
+
+/** What the lease says, taken to the set. */
+class Membership implements LeaseListener {
+  readonly #set: PartitionSet
+  state: RunProgress['lease'] = 'joining'
+
+  constructor(set: PartitionSet) {
+    this.#set = set
   }
+
+  alone(partitions: number): void {
+    this.state = 'alone'
+    this.#set.assign(new Set(Array.from({ length: partitions }, (_, partition) => partition)))
+  }
+
+  assigned(partitions: ReadonlySet<number>): void {
+    this.state = 'held'
+    this.#set.assign(partitions)
+  }
+
+  lost(): void {
+    this.state = 'joining'
+    this.#set.assign(new Set())
+  }
+
+  failed(error: unknown): void {
+    this.#set.fail(error)
+  }
+}
+
+async function untilOver(
+  set: PartitionSet,
+  membership: Membership,
+  { signal, untilEnd }: RunOptions,
+): Promise<void> {
+  const stopped = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  while (!signal.aborted && !set.hasFailed) {
+    const isOver = membership.state !== 'joining' && set.allEnded
+    // Without `untilEnd` a partition ends by itself only where it fails; a member without partitions waits for some.
+    if (isOver && untilEnd) return
+    await Promise.race([set.changed(), stopped])
+  }
+}
+
+/** Partitions whose state is on this machine. */
+async function statesHere({ peekState }: RunParts, partitions: number): Promise<number[]> {
+  const heads = await Promise.all(
+    Array.from({ length: partitions }, (_, partition) => peekState(partition)),
+  )
+  return heads.flatMap((head, partition) => (head === undefined ? [] : [partition]))
 }
 
 async function openTables(
@@ -85,58 +144,18 @@ async function openTables(
   )
 }
 
-async function runAll(
+async function tellProgress(
   { clock }: RunParts,
-  opened: readonly OpenPartition[],
-  { options, failed }: { readonly options: RunOptions; readonly failed: AbortController },
+  tell: {
+    readonly options: RunOptions
+    readonly progressNow: () => RunProgress
+    readonly done: AbortSignal
+  },
 ): Promise<void> {
-  const done = new AbortController()
-  const telling = tellProgress()
-  const results = await Promise.allSettled(
-    opened.map((partition) => runPartition(partition, failed)),
-  )
-  done.abort()
-  await telling
-  for (const result of results) if (result.status === 'rejected') throw result.reason
-
-  async function tellProgress(): Promise<void> {
-    while (!done.signal.aborted) {
-      options.onProgress?.(progressOf(opened))
-      await clock.sleep(PROGRESS_MS, done.signal)
-    }
-    options.onProgress?.(progressOf(opened))
+  const { options, progressNow, done } = tell
+  while (!done.aborted) {
+    options.onProgress?.(progressNow())
+    await clock.sleep(PROGRESS_MS, done)
   }
-}
-
-/** The loop and its followers; whichever fails first stops the run. */
-async function runPartition(
-  { context, task, online, table }: OpenPartition,
-  failed: AbortController,
-): Promise<void> {
-  const left = new AbortController()
-  let failure: { readonly cause: unknown } | undefined
-  const guard = async (part: Promise<void>): Promise<void> => {
-    try {
-      await part
-    } catch (cause) {
-      if (left.signal.aborted) return
-      failure ??= { cause }
-      failed.abort(cause)
-      context.turns.wakeup.notify()
-    }
-  }
-  const followers = [online, table].flatMap((follower) =>
-    follower ? [guard(follower.run(left.signal))] : [],
-  )
-  await guard(task.run())
-  left.abort()
-  context.turns.close(new Error('the partition has stopped'))
-  online?.wake()
-  table?.wake()
-  await Promise.all(followers)
-  if (failure) throw failure.cause
-}
-
-function progressOf(opened: readonly OpenPartition[]): RunProgress {
-  return { partitions: opened.map(({ task }) => task.progress) }
+  options.onProgress?.(progressNow())
 }

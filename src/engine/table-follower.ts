@@ -13,6 +13,7 @@ import { formatSlot, parseSlot } from '../core/dirty-slot.ts'
 import type { SlotKind } from '../core/dirty-slot.ts'
 import { invariant, TidemarkError } from '../errors.ts'
 import type { PartitionContext } from './partition-context.ts'
+import type { TableProgress } from './parts.ts'
 import type { FeatureTable, SlotChange, StateCommit } from './ports.ts'
 import { retryForEver } from './retry.ts'
 import { SlotReader } from './slot-reader.ts'
@@ -44,6 +45,7 @@ export class TableFollower {
   #lastFlushMs: number
   #draining = false
   #rowsWritten = 0
+  #corrections = 0
   #failing = false
 
   constructor(
@@ -86,13 +88,14 @@ export class TableFollower {
     return this.#rowsWritten
   }
 
-  get dirtySlots(): number {
-    return this.#dirty.size
-  }
-
-  /** Whether transactions fail and are being tried again. */
-  get failing(): boolean {
-    return this.#failing
+  get progress(): TableProgress {
+    return {
+      failing: this.#failing,
+      dirtySlots: this.#dirty.size,
+      waitingDays: this.waitingDays,
+      complete: this.complete,
+      corrections: this.#corrections,
+    }
   }
 
   /** Closed days that a table lacks. */
@@ -166,10 +169,10 @@ export class TableFollower {
   }
 
   /** Until the partition has left, or the run has failed. */
-  async run(left: AbortSignal): Promise<void> {
+  async run(): Promise<void> {
     const { signal, pipeline } = this.#context
     const correctionsEveryMs = pipeline.sinks.offline?.correctionsEveryMs ?? 0
-    while (!signal.aborted && !left.aborted) {
+    while (!signal.aborted) {
       if (this.#isDue()) await this.flush()
       else await this.#wakeup.wait(Math.min(correctionsEveryMs, 1_000))
     }
@@ -246,6 +249,7 @@ export class TableFollower {
             lane.table.write(key, read.position, rows),
           )
           this.#rowsWritten += rows.rows
+          if (day <= (lane.complete ?? -Infinity)) this.#corrections += rows.rows
           this.#reader.release(lane.view, kind, rows)
           changes[kind].push({ ...key, position: read.position, file })
         }),
@@ -254,7 +258,9 @@ export class TableFollower {
   }
 
   async #transact(lane: TableLane, changes: readonly SlotChange[]): Promise<void> {
-    const { partition, generation, run, committed } = this.#context
+    const { partition, generation, run, committed, clock, meters } = this.#context
+    const startedMs = clock.monotonicMs()
+    const before = lane.complete
     const complete = lane.completeWith(changes, committed.closedDay)
     const advanced = complete !== undefined && complete !== lane.complete
     if (changes.length === 0 && !advanced) return
@@ -274,6 +280,8 @@ export class TableFollower {
       this.#context.log.warn({}, error.message)
       return
     }
+    meters.tableSeconds.observe((clock.monotonicMs() - startedMs) / 1_000)
+    if (complete !== undefined && lane.kind === 'rows') this.#observeCloses(before, complete)
     lane.written(changes, complete)
     for (const { day, slot, position } of changes) {
       const key = formatSlot({ kind: lane.kind, view: lane.view, day, slot })
@@ -282,12 +290,18 @@ export class TableFollower {
     }
   }
 
+  /** From the wall clock of each close, where it is known, to now. */
+  #observeCloses(before: DayIndex | undefined, complete: DayIndex): void {
+    const { clock, meters } = this.#context
+    for (const [day, atMs] of this.#closedAt) {
+      if (day > complete || day <= (before ?? -Infinity)) continue
+      meters.tableDelay.observe((clock.wallMs() - atMs) / 1_000)
+    }
+  }
+
   #retry<T>(what: string, effect: () => Promise<T>): Promise<T> {
-    const { clock, log, signal } = this.#context
     return retryForEver(effect, {
-      clock,
-      log,
-      signal,
+      ...this.#context,
       what,
       onTrouble: (failing) => {
         this.#failing = failing

@@ -6,15 +6,25 @@
  */
 import avro from 'avsc'
 import type { Type, types } from 'avsc'
-import type { FieldPath, Pipeline } from '../core/definition.ts'
+import type { Pipeline } from '../core/definition.ts'
 import type { FieldType, Value } from '../core/value.ts'
 import type { Decoder } from '../engine/ports.ts'
-import { invariant, TidemarkError } from '../errors.ts'
-import { avroType, decimalScale } from './avro-types.ts'
-import { fitInteger } from './decimal-text.ts'
+import { invariant } from '../errors.ts'
+import {
+  attempt,
+  datumProblem,
+  invalid,
+  neededFields,
+  nonNull,
+  project,
+  recordType,
+  stepInto,
+} from './avro-record.ts'
+import type { DecodeAt, RecordSchema } from './avro-record.ts'
+import { decimalScale } from './avro-types.ts'
+import { isInteger, readAvroValue } from './avro-value.ts'
 import type { ValueFormat } from './event-decoder.ts'
 import { createEventDecoder } from './event-decoder.ts'
-import { finite, instant } from './text-value.ts'
 import { compilePath } from './value-path.ts'
 
 export interface AvroOptions {
@@ -40,8 +50,6 @@ export function createAvroDecoder(pipeline: Pipeline, options: AvroOptions = {})
   return createEventDecoder(pipeline, decoder)
 }
 
-type DecodeAt = (bytes: Buffer, at: number) => { readonly value: unknown; readonly offset: number }
-
 class AvroFormat implements ValueFormat {
   readonly #reader: types.RecordType
   readonly #decodeAt: DecodeAt
@@ -65,7 +73,7 @@ class AvroFormat implements ValueFormat {
       // Told below, from the record's own bytes.
     }
     // The bytes after a record in its batch must not show in what is said about it.
-    return this.#problem(bytes.subarray(start, end))
+    return datumProblem(bytes.subarray(start, end), this.#decodeAt, 'this schema')
   }
 
   field(segments: readonly string[], type: FieldType): () => Value | undefined {
@@ -79,7 +87,7 @@ class AvroFormat implements ValueFormat {
     const path = compilePath(segments)
     return () => {
       const found = path(this.#root)
-      return found === null || found === undefined ? found : readValue(type, found)
+      return found === null || found === undefined ? found : readAvroValue(type, found)
     }
   }
 
@@ -106,75 +114,6 @@ class AvroFormat implements ValueFormat {
   isInstant(segments: readonly string[]): boolean {
     return avro.Type.isType(leafType(this.#reader, segments), 'logical:timestamp-')
   }
-
-  #problem(bytes: Buffer): string {
-    try {
-      const { offset } = this.#decodeAt(bytes, 0)
-      return offset === -1
-        ? `not Avro of this schema: ${bytes.length} bytes end within the datum`
-        : `not Avro of this schema: ${bytes.length - offset} bytes are left after the datum`
-    } catch (error) {
-      return `not Avro of this schema: ${(error as Error).message}`
-    }
-  }
-}
-
-/** Of a value that is not null; integers are exact already. */
-function readValue(type: FieldType, value: unknown): Value | undefined {
-  switch (type.kind) {
-    case 'string':
-      return typeof value === 'string' ? value : undefined
-    case 'boolean':
-      return typeof value === 'boolean' ? value : undefined
-    case 'double':
-      return typeof value === 'number' ? finite(value) : undefined
-    case 'int32':
-    case 'int64':
-    case 'decimal':
-      return isInteger(value) ? fitInteger(type, value) : undefined
-    case 'timestamp':
-      return isInteger(value) ? instant(value) : undefined
-    case 'date':
-      return isInteger(value) ? fitInteger({ kind: 'int32' }, value) : undefined
-  }
-}
-
-function isInteger(value: unknown): value is number | bigint {
-  return typeof value === 'bigint' || Number.isSafeInteger(value)
-}
-
-interface RecordSchema {
-  readonly fields: readonly { readonly name: string }[]
-}
-
-function recordType(schema: unknown, what: string): types.RecordType {
-  const type = attempt(`${what} is no Avro schema`, () => avroType(schema))
-  if (type instanceof avro.types.RecordType) return type
-  throw invalid(`source.format.avro: ${what} is ${type.typeName}; an event is a record`)
-}
-
-/** The first steps of all paths into the value. */
-function neededFields({ source, event }: Pipeline): ReadonlySet<string> {
-  const paths: (FieldPath | undefined)[] = [
-    ...source.fields.map(({ path }) => path),
-    event.id,
-    event.time.field,
-  ]
-  const segments = paths.flatMap((path) => (path?.kind === 'value' ? [path.segments] : []))
-  if (source.log.kind === 'files' && source.log.timestamp) segments.push(source.log.timestamp)
-  return new Set(segments.flatMap(([first]) => first ?? []))
-}
-
-/** The reader's record with the needed fields only; their types are shared. */
-function project(
-  reader: types.RecordType,
-  schema: RecordSchema,
-  needed: ReadonlySet<string>,
-): types.RecordType {
-  const fields = schema.fields
-    .filter(({ name }) => needed.has(name))
-    .map((field) => ({ ...field, type: reader.field(field.name).type }))
-  return recordType({ ...schema, fields }, "the pipeline's schema")
 }
 
 /** @throws DEFINITION_INVALID where the path leads nowhere, or through a union of several types. */
@@ -192,33 +131,12 @@ function leafType(reader: types.RecordType, segments: readonly string[]): Type {
   return type
 }
 
-function stepInto(type: Type, segment: string): Type | undefined {
-  if (type instanceof avro.types.MapType) return type.valuesType as Type
-  if (!(type instanceof avro.types.RecordType)) return undefined
-  return type.fields.find(({ name }) => name === segment)?.type
-}
-
 function withoutNull(type: Type, segments: readonly string[]): Type {
-  const isUnion =
-    type instanceof avro.types.UnwrappedUnionType || type instanceof avro.types.WrappedUnionType
-  if (!isUnion) return type
-  const branches = type.types.filter(({ typeName }) => typeName !== 'null')
+  const branches = nonNull(type)
   const [only] = branches
   if (branches.length === 1 && only !== undefined) return only
   throw invalid(
     `source: the path ${segments.join('.')} leads to a union of ${branches.map(({ typeName }) => typeName).join(', ')}; ` +
       'a field has one type, or null',
   )
-}
-
-function attempt<T>(what: string, action: () => T): T {
-  try {
-    return action()
-  } catch (cause) {
-    throw invalid(`source.format.avro: ${what}: ${(cause as Error).message}`, cause)
-  }
-}
-
-function invalid(message: string, cause?: unknown): TidemarkError {
-  return new TidemarkError('DEFINITION_INVALID', `${message}.`, { cause })
 }

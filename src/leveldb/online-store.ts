@@ -7,7 +7,14 @@
  * All partitions of a process share one store, so calls are queued: each reads, decides and writes alone. Nothing is
  * remembered from one call to the next: what the directory holds is what is true, also after it was deleted or put back.
  */
-import type { Marker, OnlineStore, OnlineValue, OnlineWriteResult } from '../engine/ports.ts'
+import type {
+  ExpectedMarker,
+  Marker,
+  MarkerAdvance,
+  OnlineStore,
+  OnlineValue,
+  OnlineWriteResult,
+} from '../engine/ports.ts'
 import { Database, type DatabaseOptions } from './database.ts'
 import { ONLINE_FAULTS } from './faults.ts'
 import type { KeyRange } from './keys.ts'
@@ -23,6 +30,8 @@ const MARKER_RANGE: KeyRange = { gte: 'm:', lt: 'm;' }
 const VALUE_RANGE: KeyRange = { gte: 'v:', lt: 'v;' }
 
 export class LevelOnlineStore implements OnlineStore {
+  /** While it is open nothing is lost: one process, one directory. */
+  readonly incarnation = 'open'
   readonly #database: Database
   readonly #nowMs: () => number
   #queue: Promise<unknown> = Promise.resolve()
@@ -98,13 +107,20 @@ export class LevelOnlineStore implements OnlineStore {
     return this.#alone(() => this.#readMarker(partition))
   }
 
-  async advanceMarker(partition: number, marker: Marker): Promise<boolean> {
+  async advanceMarker(
+    partition: number,
+    marker: Marker,
+    expected: ExpectedMarker,
+  ): Promise<MarkerAdvance> {
     return this.#alone(async () => {
       const stored = await this.#readMarker(partition)
-      if (stored !== undefined && isAhead(stored, marker)) return false
+      const last = expected.marker
+      if (last !== undefined && (stored === undefined || isAhead(last, stored)))
+        return { outcome: 'lost', stored }
+      if (stored !== undefined && isAhead(stored, marker)) return { outcome: 'ahead', stored }
       const bytes = new TextEncoder().encode(JSON.stringify(marker satisfies StoredMarker))
       await this.#database.write((batch) => batch.put(markerKey(partition), bytes))
-      return true
+      return { outcome: 'advanced', stored: marker }
     })
   }
 

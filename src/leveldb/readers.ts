@@ -5,7 +5,7 @@ import { LevelOnlineStore, type OnlineStoreOptions } from './online-store.ts'
 import { LevelPartitionState } from './state.ts'
 
 export type PartitionStateReader = Omit<PartitionState, 'commit' | 'maintain'>
-export type OnlineStoreReader = Omit<OnlineStore, 'write' | 'advanceMarker'>
+export type OnlineStoreReader = Omit<OnlineStore, 'write' | 'advanceMarker' | 'incarnation'>
 
 /**
  * The state as it was last committed; undefined where there is none yet. Disposing it removes the copy.

@@ -10,6 +10,10 @@ export class MemoryGenerations implements GenerationStore {
     return Promise.resolve(stored)
   }
 
+  identity(): Promise<string> {
+    return Promise.resolve('memory')
+  }
+
   list(): Promise<readonly { readonly generation: number; readonly record: string }[]> {
     const records = [...this.#records].map(([generation, record]) => ({ generation, record }))
     return Promise.resolve(records.sort((a, b) => a.generation - b.generation))

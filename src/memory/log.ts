@@ -1,6 +1,6 @@
 /** A log in memory, delivered in fetches of any size: for simulations, preview and tests. */
 import type { RecordBatch, RecordHeader } from '../core/event.ts'
-import type { PartitionReader, RecordSource } from '../engine/ports.ts'
+import type { PartitionReader, RecordSource, Topology } from '../engine/ports.ts'
 
 export interface MemoryRecord {
   readonly offset: number
@@ -14,6 +14,8 @@ export interface MemoryRecord {
 export interface MemoryLogOptions {
   /** How many records the next fetch has, at most; asked before each. */
   readonly fetchRecords?: () => number
+  /** Where a new pipeline begins; 0 by default. */
+  readonly origin?: number
 }
 
 export class MemoryLog implements RecordSource {
@@ -31,8 +33,12 @@ export class MemoryLog implements RecordSource {
     this.#options = options
   }
 
-  topology(): Promise<{ readonly partitions: number }> {
+  topology(): Promise<Topology> {
     return Promise.resolve({ partitions: this.#partitions.length })
+  }
+
+  origins(): Promise<readonly number[]> {
+    return Promise.resolve(this.#partitions.map(() => this.#options.origin ?? 0))
   }
 
   open(partition: number, offset: number): Promise<PartitionReader> {

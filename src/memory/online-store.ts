@@ -1,10 +1,22 @@
 /** The online store in memory, for simulations and as the plain model of what the port means. */
 import { compareText } from '../core/text.ts'
-import type { Marker, OnlineStore, OnlineValue, OnlineWriteResult } from '../engine/ports.ts'
+import type {
+  ExpectedMarker,
+  Marker,
+  MarkerAdvance,
+  OnlineStore,
+  OnlineValue,
+  OnlineWriteResult,
+} from '../engine/ports.ts'
 
 interface Held {
   readonly value: OnlineValue
   readonly expiryMs: number
+}
+
+export interface OnlineSnapshot {
+  readonly values: ReadonlyMap<string, Held>
+  readonly markers: ReadonlyMap<number, Marker>
 }
 
 export class MemoryOnlineStore implements OnlineStore {
@@ -12,6 +24,7 @@ export class MemoryOnlineStore implements OnlineStore {
   /** By view and entity; a view's name has no zero byte. */
   readonly #values = new Map<string, Held>()
   readonly #markers = new Map<number, Marker>()
+  #starts = 0
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs
@@ -46,11 +59,20 @@ export class MemoryOnlineStore implements OnlineStore {
     return this.#markers.get(partition)
   }
 
-  async advanceMarker(partition: number, marker: Marker): Promise<boolean> {
+  async advanceMarker(
+    partition: number,
+    marker: Marker,
+    expected: ExpectedMarker,
+  ): Promise<MarkerAdvance> {
     const stored = this.#markers.get(partition)
-    if (stored !== undefined && compareMarkers(stored, marker) > 0) return false
+    const isLost =
+      expected.marker !== undefined &&
+      (stored === undefined || compareMarkers(stored, expected.marker) < 0)
+    if (isLost || expected.incarnation !== this.incarnation) return { outcome: 'lost', stored }
+    if (stored !== undefined && compareMarkers(stored, marker) > 0)
+      return { outcome: 'ahead', stored }
     this.#markers.set(partition, marker)
-    return true
+    return { outcome: 'advanced', stored: marker }
   }
 
   async walk(
@@ -73,10 +95,27 @@ export class MemoryOnlineStore implements OnlineStore {
     return this.#nowMs()
   }
 
+  get incarnation(): string {
+    return String(this.#starts)
+  }
+
   /** What an operator may do at any time. */
   flush(): void {
     this.#values.clear()
     this.#markers.clear()
+  }
+
+  /** What a server has saved; `restart` brings it back. */
+  snapshot(): OnlineSnapshot {
+    return { values: new Map(this.#values), markers: new Map(this.#markers) }
+  }
+
+  /** A server that comes back with what it had saved, or empty. */
+  restart(saved?: OnlineSnapshot): void {
+    this.flush()
+    this.#starts += 1
+    for (const [key, held] of saved?.values ?? []) this.#values.set(key, held)
+    for (const [partition, marker] of saved?.markers ?? []) this.#markers.set(partition, marker)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

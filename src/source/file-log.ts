@@ -25,6 +25,8 @@ export function createFileLog(directory: string, options: FileLogOptions = {}): 
   return {
     topic,
     topology: async () => ({ partitions: (await listPartitions(directory)).partitions }),
+    origins: async () =>
+      Array.from<number>({ length: (await listPartitions(directory)).partitions }).fill(0),
     open: (partition, offset) => openPartition(directory, topic, partition, offset),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   }

@@ -9,7 +9,7 @@
  * A length of -1 is null; the smallest i64 is no timestamp.
  */
 import type { RecordHeader } from '../core/event.ts'
-import { crc32c } from './crc32c.ts'
+import { crc32c } from '../core/crc32c.ts'
 import type { FilePiece, Framing, ReadAt, SplitResult } from './framing.ts'
 import { RECORD_BYTES_MAX } from './framing.ts'
 import type { RecordColumns } from './record-columns.ts'

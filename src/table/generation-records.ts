@@ -1,9 +1,11 @@
 /** Records of generations as files: written once, never changed. */
+import { randomUUID } from 'node:crypto'
 import type { GenerationStore } from '../engine/ports.ts'
 import { invariant } from '../errors.ts'
 import type { TableStorage } from './storage.ts'
 
 const FOLDER = '_tidemark/generations'
+const PLACE = '_tidemark/place.json'
 
 export class GenerationRecords implements GenerationStore {
   readonly #storage: TableStorage
@@ -18,6 +20,14 @@ export class GenerationRecords implements GenerationStore {
     const stored = await this.#storage.get(path)
     invariant(stored, `a generation's record never goes away: ${path}`)
     return Buffer.from(stored).toString('utf8')
+  }
+
+  async identity(): Promise<string> {
+    const own = Buffer.from(`${JSON.stringify({ place: randomUUID() })}\n`)
+    await this.#storage.putIfAbsent(PLACE, own)
+    const stored = await this.#storage.get(PLACE)
+    invariant(stored, `${PLACE} was just put`)
+    return (JSON.parse(Buffer.from(stored).toString('utf8')) as { readonly place: string }).place
   }
 
   async list(): Promise<readonly { readonly generation: number; readonly record: string }[]> {

@@ -31,6 +31,9 @@ test('the example of the specification loads as it is', async () => {
     brokers: ['127.0.0.1:9092'],
     topic: 'shop.events',
     start: 'earliest',
+    group: 'tidemark-shop',
+    sessionTimeoutMs: 30_000,
+    trustProducerClock: false,
   })
   expect(pipeline.time).toEqual({
     zone: 'UTC',

@@ -34,6 +34,40 @@ test('the starting file loads as it is and names its events', () => {
   })
 })
 
+test('a file that reads a topic and serves from Redis loads as it is, and brings no sample events', () => {
+  const files = initFiles({
+    endDay: END_DAY,
+    kafka: { brokers: 'a:9092,b:9092', topic: 'clicks' },
+    redis: 'redis://h:6379',
+  })
+  expect(files).toHaveLength(1)
+  const text = files[0]?.content ?? ''
+  expect(resolveText(text)).toMatchObject({
+    source: { log: { kind: 'kafka', brokers: ['a:9092', 'b:9092'], topic: 'clicks' } },
+    sinks: { online: { kind: 'redis', servers: { kind: 'standalone', url: 'redis://h:6379' } } },
+    http: { host: '127.0.0.1', port: 9464 },
+  })
+  const environment = { KAFKA_BROKERS: 'c:1', REDIS_URL: 'rediss://u:p@h' }
+  expect(resolveText(text, { environment })).toMatchObject({
+    source: { log: { brokers: ['c:1'] } },
+    sinks: { online: { servers: { url: 'rediss://u:p@h' } } },
+  })
+})
+
+test('what an address is a variable of is left a variable', () => {
+  const [file] = initFiles({
+    endDay: END_DAY,
+    name: 'ads',
+    kafka: { brokers: '${BROKERS}' },
+    redis: '${REDIS}',
+  })
+  const environment = { BROKERS: 'c:1', REDIS: 'redis://r' }
+  expect(resolveText(file?.content ?? '', { environment })).toMatchObject({
+    source: { log: { brokers: ['c:1'], topic: 'ads.events', group: 'tidemark-ads' } },
+    sinks: { online: { servers: { url: 'redis://r' } } },
+  })
+})
+
 test('the same end day gives the same bytes', () => {
   expect(initFiles({ endDay: END_DAY })).toEqual(initFiles({ endDay: END_DAY }))
 })

@@ -5,7 +5,7 @@ import { TidemarkError } from '../../src/errors.ts'
 import { MemoryOnlineStore } from '../../src/memory/online-store.ts'
 import { MemoryDisk } from '../../src/memory/state.ts'
 import { at, COUNT, day, viewOf, recordsAt } from '../support/builders.ts'
-import { gate, Rig } from './rig.ts'
+import { gate, putMarker, Rig } from './rig.ts'
 
 const MINUTE_MS = 60_000
 const USERS = ['ann', 'bob', 'cy', 'dan', 'eve', 'fay', 'gus', 'hal']
@@ -21,7 +21,7 @@ async function copyOf(rig: Rig): Promise<MemoryOnlineStore> {
     const { values } = await rig.online.walk('activity:v1', partition, undefined, 1_000)
     await copy.write(values)
     const marker = await rig.online.marker(partition)
-    if (marker) await copy.advanceMarker(partition, marker)
+    if (marker) await putMarker(copy, partition, marker)
   }
   return copy
 }
@@ -248,8 +248,7 @@ describe('a store that lost data', () => {
     const before = await rig.served('ann')
     rig.disks[0] = new MemoryDisk()
     const marker = await rig.online.marker(0)
-    if (marker)
-      await rig.online.advanceMarker(0, { ...marker, scanId: 'of the state that is lost' })
+    if (marker) await putMarker(rig.online, 0, { ...marker, scanId: 'of the state that is lost' })
     rig.hooks.set('state commit', (work) =>
       (work as StateCommit).head.nextOffset > 1 ? gate().passed : undefined,
     )
@@ -307,7 +306,7 @@ describe('a scan', () => {
       await diesWhileHealing(rig)
       const marker = await rig.online.marker(0)
       rig.online.flush()
-      if (marker && scanId !== undefined) await rig.online.advanceMarker(0, { ...marker, scanId })
+      if (marker && scanId !== undefined) await putMarker(rig.online, 0, { ...marker, scanId })
       await rig.runToEnd()
       for (const user of USERS) expect(await rig.served(user)).not.toBe('nothing')
       await rig.expectTheLaw()

@@ -5,7 +5,14 @@
 import type { Pipeline, ViewDefinition } from '../../src/core/definition.ts'
 import { formatDay } from '../../src/core/day.ts'
 import type { RunProgress, RunSummary } from '../../src/engine/parts.ts'
-import type { Clock, Log, OnlineStore, RecordSource } from '../../src/engine/ports.ts'
+import type {
+  Clock,
+  Lease,
+  Log,
+  Marker,
+  OnlineStore,
+  RecordSource,
+} from '../../src/engine/ports.ts'
 import { runPipeline } from '../../src/engine/run-pipeline.ts'
 import { createDecoder } from '../../src/format/decoder.ts'
 import { MemoryGenerations } from '../../src/memory/generations.ts'
@@ -116,6 +123,8 @@ export class Rig {
   /** What the log says that it is ahead, beyond what it gives. */
   extraLag = 0
   storeBehindMs = 0
+  /** For the processes that start from now on. */
+  lease: Lease | undefined
   readonly #log: MemoryRecord[][]
   readonly #raw: RawRecord[][]
   readonly #fetch: number
@@ -189,8 +198,11 @@ export class Rig {
     const now = (): MemoryOnlineStore => this.online
     return {
       write: (values) => effect('online write', values, () => now().write(values)),
-      advanceMarker: (partition, marker) =>
-        effect('online marker', marker, () => now().advanceMarker(partition, marker)),
+      get incarnation() {
+        return now().incarnation
+      },
+      advanceMarker: (partition, marker, expected) =>
+        effect('online marker', marker, () => now().advanceMarker(partition, marker, expected)),
       read: (view, entity) => now().read(view, entity),
       marker: (partition) => now().marker(partition),
       walk: (...where) => now().walk(...where),
@@ -231,6 +243,18 @@ export class Rig {
     })
     expectSinksEqual(recompute(this.pipeline, partitions), await readSinks(this))
   }
+}
+
+/** Puts a marker into a store, whatever was there. */
+export async function putMarker(
+  store: OnlineStore,
+  partition: number,
+  marker: Marker,
+): Promise<void> {
+  await store.advanceMarker(partition, marker, {
+    marker: undefined,
+    incarnation: store.incarnation,
+  })
 }
 
 export class Process {
@@ -301,6 +325,7 @@ export class Process {
       {
         pipeline,
         source: rig.source(),
+        lease: rig.lease,
         decoder: createDecoder(pipeline),
         openState: async (partition) => {
           const state = await MemoryPartitionState.open(rig.disks[partition])
@@ -308,6 +333,8 @@ export class Process {
             commit: (work) => effect('state commit', work, () => state.commit(work)),
           })
         },
+        peekState: async (partition) =>
+          (await MemoryPartitionState.open(rig.disks[partition])).head,
         online: rig.onlineStore(effect),
         tables: wrap<MemoryTables>(tables, {
           open: async (spec) => {

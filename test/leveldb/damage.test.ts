@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LevelOnlineStore } from '../../src/leveldb/online-store.ts'
 import { LevelPartitionState } from '../../src/leveldb/state.ts'
 import { onlineValue } from '../conformance/online-store.ts'
+import type { Marker } from '../../src/engine/ports.ts'
 import { stateCommit, tile } from '../conformance/state-fixtures.ts'
 
 const root = mkdtempSync(path.join(tmpdir(), 'tidemark-damage-'))
@@ -25,6 +26,11 @@ function damagedCopy(directory: string, share: number, length: number): string {
   const at = Math.floor(bytes.length * share)
   writeFileSync(log, bytes.fill(0, at, Math.min(bytes.length, at + length)))
   return copy
+}
+
+async function putMarker(store: LevelOnlineStore, marker: Marker): Promise<void> {
+  const { incarnation } = store
+  await store.advanceMarker(0, marker, { marker: undefined, incarnation })
 }
 
 function logOf(directory: string): string {
@@ -127,7 +133,7 @@ test('a damaged online store loses its markers, so that everything is told again
     await using store = await LevelOnlineStore.open(directory, { nowMs: () => 0 })
     for (let i = 0; i < 300; i += 1) {
       await store.write([onlineValue({ entity: `user:${i}` })])
-      await store.advanceMarker(0, { generation: 1, position: i, asOf: 1, scanId: undefined })
+      await putMarker(store, { generation: 1, position: i, asOf: 1, scanId: undefined })
     }
   }
   const copy = damagedCopy(directory, 0.4, 64)
@@ -135,7 +141,7 @@ test('a damaged online store loses its markers, so that everything is told again
     await using store = await LevelOnlineStore.open(copy, { nowMs: () => 0 })
     const expected = position === 7 ? undefined : 7
     expect((await store.marker(0))?.position).toBe(expected)
-    await store.advanceMarker(0, { generation: 1, position, asOf: 1, scanId: undefined })
+    await putMarker(store, { generation: 1, position, asOf: 1, scanId: undefined })
     expect(await store.read('activity:v1', 'user:299')).toBeDefined()
   }
 })

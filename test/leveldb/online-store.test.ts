@@ -70,7 +70,11 @@ test('a purge removes expired values in pieces and nothing else', async () => {
       onlineValue({ entity: `user:${i}`, ttlMs: i % 3 === 0 ? 9_000 : 1_000 }),
     ),
   )
-  await store.advanceMarker(0, { generation: 1, position: 1, asOf: 1, scanId: undefined })
+  await store.advanceMarker(
+    0,
+    { generation: 1, position: 1, asOf: 1, scanId: undefined },
+    { marker: undefined, incarnation: store.incarnation },
+  )
   nowMs = 2_000
   let pieces = 1
   while (await store.purgeExpired(7)) pieces += 1

@@ -70,6 +70,7 @@ export function viewOf(
     derived: [],
     online: 'current',
     ttlMs: 400 * DAY_MS,
+    freshnessMs: 60_000,
     tags: {},
     defaults: {},
     hash: 'test',

@@ -50,8 +50,8 @@ export function crashingState(state: PartitionState, crash: CrashPoint): Partiti
 export function crashingOnline(store: OnlineStore, crash: CrashPoint): OnlineStore {
   return wrap(store, {
     write: (values) => crash.effect('online write', () => store.write(values)),
-    advanceMarker: (partition, marker) =>
-      crash.effect('online marker', () => store.advanceMarker(partition, marker)),
+    advanceMarker: (partition, marker, expected) =>
+      crash.effect('online marker', () => store.advanceMarker(partition, marker, expected)),
   })
 }
 

@@ -94,9 +94,12 @@ export class World {
         {
           pipeline: this.pipeline,
           source: new MemoryLog('random', this.#log, { fetchRecords }),
+          lease: undefined,
           decoder: createDecoder(this.pipeline),
           openState: async (partition) =>
             crashingState(await MemoryPartitionState.open(this.disks[partition]), crash),
+          peekState: async (partition) =>
+            (await MemoryPartitionState.open(this.disks[partition])).head,
           online: crashingOnline(this.online, crash),
           tables: crashingTables(this.tables, crash),
           generations: this.generations,

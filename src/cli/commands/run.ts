@@ -1,12 +1,12 @@
 /** `tidemark run`: the log into features, until it is told to stop or the end of the log is reached. */
 import type { Command } from 'commander'
 import { runPipeline } from '../../engine/run-pipeline.ts'
-import type { RunOptions, RunParts, RunProgress } from '../../engine/parts.ts'
+import type { RunOptions, RunProgress } from '../../engine/parts.ts'
 import { action, definePipelineCommand } from '../command.ts'
 import type { Call } from '../command.ts'
 import { OpenedParts, openRunParts } from '../compose.ts'
-import { addCounts, sumProgress, summaryLine, totalsOf } from '../run-summary.ts'
-import type { Counts, ProgressSums, RunTotals } from '../run-summary.ts'
+import { sumProgress, summaryLine, totalsOf } from '../run-summary.ts'
+import type { ProgressSums, RunTotals } from '../run-summary.ts'
 import type { Progress } from '../terminal.ts'
 import { countWords, instantWords } from '../words.ts'
 
@@ -48,7 +48,6 @@ async function run(call: Call<RunCommandOptions>): Promise<RunTotals> {
   using interrupt = call.interrupt()
   await using opened = new OpenedParts()
   const parts = await openRunParts(pipeline, opened, call)
-  const before: Counts[] = []
   const untilEnd = call.options.untilEnd === true
   call.log.info({ pipeline: pipeline.name, run: parts.run, untilEnd }, `${pipeline.name}: starting`)
   using progress = call.progress(pipeline.name)
@@ -57,20 +56,8 @@ async function run(call: Call<RunCommandOptions>): Promise<RunTotals> {
     signal: interrupt.signal,
     onProgress: showProgress(call, progress, untilEnd),
   }
-  const summary = await runPipeline(rememberingCounts(parts, before), options)
-  return totalsOf(summary, parts.source.topic, addCounts(before))
-}
-
-/** A state counts since the origin; a run tells what it has added. */
-function rememberingCounts(parts: RunParts, before: Counts[]): RunParts {
-  return {
-    ...parts,
-    openState: async (partition) => {
-      const state = await parts.openState(partition)
-      before.push(state.head?.counts ?? {})
-      return state
-    },
-  }
+  const summary = await runPipeline(parts, options)
+  return totalsOf(summary, parts.source.topic)
 }
 
 const HEARTBEAT_MS = 60_000

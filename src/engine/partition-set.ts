@@ -1,0 +1,222 @@
+/**
+ * The partitions that this process holds. Each is opened when it is assigned; revoked, it commits, tells its followers for a
+ * moment, and releases its state. One that stays assigned goes on as if nothing had happened. The first failure ends all.
+ */
+import { TidemarkError } from '../errors.ts'
+import { openPartition } from './open-partition.ts'
+import type { Assignment, OpenPartition } from './open-partition.ts'
+import type { PartitionProgress, RunParts } from './parts.ts'
+import type { PartitionState } from './ports.ts'
+
+/** How long a new owner waits for the former one, on the same disk, to release a partition's state. */
+const LOCK_WAIT_MS = 120_000
+const LOCK_RETRY_MS = 250
+const LOCK_TOLD_EVERY_MS = 10_000
+
+/** What the partitions of a run have in common. */
+export type SharedAssignment = Omit<Assignment, 'partition' | 'origin' | 'failed' | 'stop'> & {
+  /** By partition. */
+  readonly origins: readonly number[]
+}
+
+interface Held {
+  readonly partition: number
+  /** Aborted when the partition is revoked or the run stops. */
+  readonly stop: AbortController
+  opened: OpenPartition | undefined
+  ended: boolean
+  done: Promise<void>
+}
+
+export class PartitionSet {
+  readonly #parts: RunParts
+  readonly #shared: SharedAssignment
+  readonly #failed = new AbortController()
+  readonly #held = new Map<number, Held>()
+  /** Revoked and not released yet. */
+  readonly #leaving = new Set<Held>()
+  readonly #released: PartitionProgress[] = []
+  #failure: { readonly cause: unknown } | undefined
+  #stopped = false
+  #onChange: () => void = () => undefined
+
+  constructor(parts: RunParts, shared: SharedAssignment) {
+    this.#parts = parts
+    this.#shared = shared
+  }
+
+  /** The whole set that is held from now on. */
+  assign(partitions: ReadonlySet<number>): void {
+    if (this.#stopped) return
+    for (const held of [...this.#held.values()]) {
+      if (!partitions.has(held.partition)) this.#revoke(held)
+    }
+    for (const partition of [...partitions].sort((a, b) => a - b)) {
+      if (!this.#held.has(partition)) this.#take(partition)
+    }
+    this.#onChange()
+  }
+
+  get assigned(): number {
+    return this.#held.size
+  }
+
+  get progress(): PartitionProgress[] {
+    return [...this.#held.values()]
+      .sort((a, b) => a.partition - b.partition)
+      .flatMap(({ opened }) => (opened ? [opened.task.progress] : []))
+  }
+
+  /** What was done with partitions that are held no more. */
+  get released(): readonly PartitionProgress[] {
+    return this.#released
+  }
+
+  /** Every partition that is held has come to its end by itself. */
+  get allEnded(): boolean {
+    return [...this.#held.values()].every(({ ended }) => ended)
+  }
+
+  get hasFailed(): boolean {
+    return this.#failure !== undefined
+  }
+
+  /** Ends all partitions at once, each where its last commit left it. The first cause is thrown by `close`. */
+  fail(cause: unknown): void {
+    this.#failure ??= { cause }
+    this.#failed.abort(cause)
+    for (const { opened } of [...this.#held.values(), ...this.#leaving])
+      opened?.context.turns.wakeup.notify()
+    this.#onChange()
+  }
+
+  /** Resolves when an assignment, an end or a failure has changed something. */
+  changed(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onChange = resolve
+    })
+  }
+
+  /** Stops all cleanly and waits for them. @throws the first failure */
+  async close(): Promise<void> {
+    this.#stopped = true
+    const all = [...this.#held.values(), ...this.#leaving]
+    for (const { stop } of all) stop.abort()
+    await Promise.all(all.map(({ done }) => done))
+    if (this.#failure) throw this.#failure.cause
+  }
+
+  #take(partition: number): void {
+    const former = [...this.#leaving].find((held) => held.partition === partition)
+    const stop = new AbortController()
+    const held: Held = { partition, stop, opened: undefined, ended: false, done: Promise.resolve() }
+    this.#held.set(partition, held)
+    held.done = (former?.done ?? Promise.resolve())
+      .then(() => this.#run(held))
+      .catch((cause: unknown) => this.fail(cause))
+      .finally(() => {
+        held.ended = true
+        this.#onChange()
+      })
+  }
+
+  #revoke(held: Held): void {
+    const { partition, stop } = held
+    this.#held.delete(partition)
+    this.#leaving.add(held)
+    const at = this.#positionOf(partition)
+    this.#parts.log.info({ partition }, `${at}: given to another member; stopping here`)
+    stop.abort()
+    held.done = held.done.then(() => {
+      this.#leaving.delete(held)
+      if (held.opened) this.#released.push(held.opened.task.progress)
+    })
+  }
+
+  async #run(held: Held): Promise<void> {
+    const { partition, stop } = held
+    const { origins, ...shared } = this.#shared
+    const state = await this.#openState(partition, stop.signal)
+    if (state === undefined) return
+    try {
+      if (state.head === undefined) this.#tellBeginning(partition, origins[partition] ?? 0)
+      const opened = await openPartition(
+        this.#parts,
+        {
+          ...shared,
+          partition,
+          origin: origins[partition] ?? 0,
+          failed: this.#failed.signal,
+          stop: stop.signal,
+        },
+        state,
+      )
+      held.opened = opened
+      this.#onChange()
+      try {
+        await this.#runOpened(opened)
+      } finally {
+        await opened.reader[Symbol.asyncDispose]()
+      }
+    } finally {
+      await state[Symbol.asyncDispose]()
+    }
+  }
+
+  /** The former owner may need a moment, or be a process that sleeps. Undefined where it was revoked meanwhile. */
+  async #openState(partition: number, stop: AbortSignal): Promise<PartitionState | undefined> {
+    const { clock, log, lease, openState } = this.#parts
+    const startedMs = clock.monotonicMs()
+    let toldMs = -Infinity
+    while (!stop.aborted && !this.#failed.signal.aborted) {
+      try {
+        return await openState(partition)
+      } catch (error) {
+        const isLocked = error instanceof TidemarkError && error.code === 'STATE_LOCKED'
+        const waitedMs = clock.monotonicMs() - startedMs
+        if (!isLocked || lease === undefined || waitedMs > LOCK_WAIT_MS) throw error
+        if (clock.monotonicMs() - toldMs >= LOCK_TOLD_EVERY_MS) {
+          toldMs = clock.monotonicMs()
+          const left = Math.ceil((LOCK_WAIT_MS - waitedMs) / 1_000)
+          log.info(
+            { partition },
+            `${this.#positionOf(partition)}: its former owner has the state open; waiting for it, ${left} s at most`,
+          )
+        }
+        await clock.sleep(LOCK_RETRY_MS, stop)
+      }
+    }
+    return undefined
+  }
+
+  #tellBeginning(partition: number, origin: number): void {
+    this.#parts.log.info(
+      { partition, origin },
+      `${this.#positionOf(partition)}: no state here, beginning at the origin, offset ${origin}`,
+    )
+  }
+
+  #positionOf(partition: number): string {
+    return `${this.#parts.source.topic}[${partition}]`
+  }
+
+  /** The loop and its followers; whichever fails first stops the run. */
+  async #runOpened({ context, task, online, table, left }: OpenPartition): Promise<void> {
+    const guard = async (part: Promise<void>): Promise<void> => {
+      try {
+        await part
+      } catch (cause) {
+        if (!left.signal.aborted) this.fail(cause)
+      }
+    }
+    const followers = [online, table].flatMap((follower) =>
+      follower ? [guard(follower.run())] : [],
+    )
+    await guard(task.run())
+    left.abort()
+    context.turns.close(new Error('the partition has stopped'))
+    online?.wake()
+    table?.wake()
+    await Promise.all(followers)
+  }
+}

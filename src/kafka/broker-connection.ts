@@ -1,0 +1,197 @@
+/**
+ * One connection to one broker: kafkajs opens the socket, negotiates versions and authenticates; requests and answers are
+ * bytes of ours.
+ *
+ * A connection whose broker is silent (paused, black-holed) is given up: time is counted from the last byte received, so
+ * that a large answer on a slow line is not mistaken for silence. Once given up it is never used again.
+ */
+import { connect as connectPlain, isIP } from 'node:net'
+import type { Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import type { Logger } from 'kafkajs'
+import Connection from 'kafkajs/src/network/connection.js'
+import kafkajsProtocol from 'kafkajs/src/protocol/requests/index.js'
+import { CLIENT_ID, CONNECT_MS } from './client.ts'
+import { connectionFailure } from './connection-failure.ts'
+import type { Security } from './security.ts'
+import type { WireWriter } from './wire.ts'
+
+export interface BrokerAddress {
+  readonly host: string
+  readonly port: number
+}
+
+export interface ConnectionOptions {
+  readonly security: Security
+  readonly logger: Logger
+  /** Without a byte for so long while an answer is due, the connection is given up. */
+  readonly silenceMs: number
+}
+
+export interface WireRequest {
+  readonly apiKey: number
+  readonly apiName: string
+  readonly apiVersion: number
+  /** Versions with compact fields and tags have them in the headers too. */
+  readonly isFlexible?: boolean
+  readonly body: WireWriter
+}
+
+const HANDSHAKE_MS = 10_000
+const KEEP_ALIVE_MS = 60_000
+const API_VERSIONS = 2
+
+export class BrokerConnection {
+  readonly address: string
+  readonly #connection: Connection
+  readonly #options: ConnectionOptions
+  #socket: Socket | undefined
+  #isOver = false
+  #received = 0
+  #newestVersions: ReadonlyMap<number, number> = new Map()
+
+  private constructor({ host, port }: BrokerAddress, options: ConnectionOptions) {
+    this.address = `${host}:${port}`
+    this.#options = options
+    const { ssl, sasl } = options.security
+    this.#connection = new Connection({
+      host,
+      port,
+      clientId: CLIENT_ID,
+      logger: options.logger,
+      socketFactory: (plan) => this.#createSocket(plan),
+      ssl,
+      sasl: sasl && { ...sasl },
+      connectionTimeout: CONNECT_MS,
+      requestTimeout: HANDSHAKE_MS,
+      enforceRequestTimeout: false,
+    })
+  }
+
+  /** @throws ConnectionFailure */
+  static async open(address: BrokerAddress, options: ConnectionOptions): Promise<BrokerConnection> {
+    const connection = new BrokerConnection(address, options)
+    const timer = setTimeout(() => {
+      connection.destroy(`no answer to the first requests within ${HANDSHAKE_MS / 1_000} s`)
+    }, HANDSHAKE_MS)
+    try {
+      await connection.#handshake()
+      return connection
+    } catch (cause) {
+      connection.destroy('the handshake failed')
+      throw connectionFailure(connection.address, options.security, cause)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  get isOpen(): boolean {
+    return !this.#isOver
+  }
+
+  /** The newest version of an API that the broker speaks; -1: none. */
+  newestVersion(apiKey: number): number {
+    return this.#newestVersions.get(apiKey) ?? -1
+  }
+
+  /**
+   * @param waitMs how long the broker was asked to wait before it answers
+   * @throws ConnectionFailure
+   */
+  async send(request: WireRequest, waitMs = 0): Promise<Buffer> {
+    const stopWatching = this.#watch(waitMs)
+    try {
+      const answer = await this.#connection.send({
+        request: {
+          apiKey: request.apiKey,
+          apiName: request.apiName,
+          apiVersion: request.apiVersion,
+          encode: () => Promise.resolve(request.body),
+        },
+        response: {
+          decode: (payload) => Promise.resolve({ payload }),
+          parse: (decoded) => Promise.resolve((decoded as { readonly payload: Buffer }).payload),
+        },
+      })
+      // The tags of a flexible answer's header: none is defined.
+      return request.isFlexible === true ? answer.subarray(1) : answer
+    } catch (cause) {
+      throw connectionFailure(this.address, this.#options.security, cause)
+    } finally {
+      stopWatching()
+    }
+  }
+
+  /** Whatever waits for an answer fails with the reason. */
+  destroy(reason: string): void {
+    this.#isOver = true
+    // With an error, so that kafkajs rejects what is in flight.
+    this.#socket?.destroy(new Error(reason))
+  }
+
+  async #handshake(): Promise<void> {
+    await this.#connection.connect()
+    const request = kafkajsProtocol.requests.ApiVersions.protocol({ version: API_VERSIONS })
+    const { apiVersions } = await this.#connection.send(request())
+    this.#newestVersions = new Map(apiVersions.map((api) => [api.apiKey, api.maxVersion]))
+    this.#connection.setVersions(
+      Object.fromEntries(
+        apiVersions.map(({ apiKey, ...versions }) => [String(apiKey), versions] as const),
+      ),
+    )
+    this.#connection.setSupportAuthenticationProtocol(true)
+    await this.#connection.authenticate()
+  }
+
+  #createSocket({
+    host,
+    port,
+    ssl,
+    onConnect,
+  }: {
+    readonly host: string
+    readonly port: number
+    readonly ssl: object | undefined
+    readonly onConnect: () => void
+  }): Socket {
+    const socket = ssl
+      ? connectTls({ host, port, ...(isIP(host) === 0 && { servername: host }), ...ssl }, onConnect)
+      : connectPlain({ host, port }, onConnect)
+    socket.setKeepAlive(true, KEEP_ALIVE_MS)
+    socket.setNoDelay(true)
+    socket.on('data', (bytes) => {
+      this.#received += bytes.length
+    })
+    for (const event of ['end', 'error', 'close']) {
+      socket.on(event, () => {
+        this.#isOver = true
+      })
+    }
+    this.#socket = socket
+    return socket
+  }
+
+  /** Gives the connection up when nothing comes; the function that is returned ends the watch. */
+  #watch(waitMs: number): () => void {
+    const { silenceMs } = this.#options
+    let seen = this.#received
+    let isOver = false
+    const check = (): void => {
+      // After a stall of this process its timers come before the bytes that wait in the socket: those first.
+      setImmediate(() => {
+        if (isOver) return
+        if (this.#received === seen) {
+          this.destroy(`no answer within ${(waitMs + silenceMs) / 1_000} s`)
+          return
+        }
+        seen = this.#received
+        timer = setTimeout(check, silenceMs)
+      })
+    }
+    let timer = setTimeout(check, waitMs + silenceMs)
+    return () => {
+      isOver = true
+      clearTimeout(timer)
+    }
+  }
+}
