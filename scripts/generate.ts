@@ -1,12 +1,13 @@
 /**
  * `npx tsx scripts/generate.ts`: writes the files of the repository that come from the source: the pipeline file's JSON
- * schema and its reference page. A test fails while one of them is stale.
+ * schema, its reference page, and the page of metrics. A test fails while one of them is stale.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { format, resolveConfig } from 'prettier'
 import { pipelineJsonSchema } from '../src/definition/json-schema.ts'
 import { pipelineReference } from '../src/definition/reference.ts'
+import { metricsReference } from '../src/metrics/reference.ts'
 
 const ROOT = path.dirname(import.meta.dirname)
 
@@ -21,6 +22,7 @@ export async function generateFiles(): Promise<GeneratedFile[]> {
   const contents = {
     'schemas/pipeline.schema.json': JSON.stringify(pipelineJsonSchema()),
     'docs/pipeline.md': pipelineReference(),
+    'docs/metrics.md': metricsReference(),
   }
   return Promise.all(
     Object.entries(contents).map(async ([file, content]) => {

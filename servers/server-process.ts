@@ -96,7 +96,9 @@ export class ServerProcess implements ServerNode {
   /** Resolves when it has ended, by whatever reason. */
   async ended(): Promise<void> {
     const child = this.#child
-    if (child !== undefined) await once(child, 'exit')
+    if (child === undefined) return
+    child.ref()
+    await once(child, 'exit')
   }
 
   /** What it said last. */
@@ -136,6 +138,7 @@ export class ServerProcess implements ServerNode {
     const child = this.#child
     if (child === undefined) return
     const exit = once(child, 'exit')
+    child.ref()
     child.kill(signal)
     const patience = setTimeout(() => child.kill('SIGKILL'), STOPPED_WITHIN_MS)
     await exit

@@ -48,21 +48,12 @@ const kafka = new Kafka({
   clientId: 'shop-generator',
   logLevel: logLevel.NOTHING,
 })
-await whileStopped(run)
+await run()
 
 function positive(name: string, text: string): number {
   const number = Number(text)
   if (number > 0) return number
   throw new Error(`--${name} takes a number above 0, not ${text}`)
-}
-
-/** An aborted wait is how this program ends. */
-async function whileStopped(body: () => Promise<void>): Promise<void> {
-  try {
-    await body()
-  } catch (error) {
-    if (!stop.signal.aborted) throw error
-  }
 }
 
 async function run(): Promise<void> {
@@ -71,12 +62,18 @@ async function run(): Promise<void> {
     idempotent: true,
     maxInFlightRequests: 1,
   })
-  await untilDone('the brokers to answer', () => producer.connect())
-  const isNew = await untilDone('the topic', makeTopic)
-  if (isNew && historyDays > 0) await sendHistory(producer)
-  say(`${rate} events/s to ${topic}`)
-  await sendForEver(producer)
-  await producer.disconnect()
+  try {
+    await untilDone('the brokers to answer', () => producer.connect())
+    const isNew = await untilDone('the topic', makeTopic)
+    if (isNew && historyDays > 0) await sendHistory(producer)
+    say(`${rate} events/s to ${topic}`)
+    await sendForEver(producer)
+  } catch (error) {
+    // An aborted wait is how this program ends.
+    if (!stop.signal.aborted) throw error
+  } finally {
+    await producer.disconnect()
+  }
 }
 
 /** @returns whether it was missing */

@@ -24,6 +24,8 @@ export class WindowEvaluator {
   readonly #tiles: TileSlab
   readonly #windows: TileSlab
   readonly #values: Value[]
+  /** First days of columns that were added later. */
+  readonly #added: readonly DayIndex[]
   #days: DayIndex[] = []
 
   constructor(plan: ViewPlan, codec: TileCodec) {
@@ -33,6 +35,8 @@ export class WindowEvaluator {
     this.#windows = plan.layout.slab()
     for (let i = 0; i < plan.windows.length; i += 1) this.#windows.allocate()
     this.#values = new Array<Value>(plan.features.length).fill(null)
+    const added = plan.features.map(({ since }) => since).filter((since) => since !== -Infinity)
+    this.#added = [...new Set(added)]
   }
 
   /** Days of the loaded entity's tiles, ascending. */
@@ -102,9 +106,13 @@ export class WindowEvaluator {
     return newest === oldest ? 'all-empty' : 'none'
   }
 
-  /** First day after `day` on which a tile known now leaves a window or enters the row; undefined when none will. */
+  /**
+   * First day after `day` on which a tile known now leaves a window or enters the row, or an added column begins to hold;
+   * undefined when none will.
+   */
   nextChange(day: DayIndex): DayIndex | undefined {
     let next = Infinity
+    for (const since of this.#added) if (since > day) next = Math.min(next, since)
     for (const tile of this.#days) {
       if (tile > day) next = Math.min(next, tile)
       for (const days of this.#plan.windows) {

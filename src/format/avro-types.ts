@@ -3,66 +3,46 @@
  *
  * - longs are exact: a number while it is a safe integer, a bigint beyond (avsc itself refuses those);
  * - text has to be UTF-8;
- * - decimals are their unscaled integers, timestamps integer ms whatever their unit; date, uuid and enum are what they are
- *   underneath;
+ * - logical types are what `avro-logical.ts` says; uuid and enum are what they are underneath;
  * - a count of items that the bytes cannot hold is refused at once, where avsc would loop over it.
  */
 import { isUtf8 } from 'node:buffer'
 import avro from 'avsc'
-import type { Type, types } from 'avsc'
+import type { Type } from 'avsc'
 import { narrow } from '../core/exact.ts'
+import { LOGICAL_TYPES, isLogical } from './avro-logical.ts'
+import type { Tap } from './avro-logical.ts'
 import { utf8Text } from './buffer-text.ts'
-
-/** The part of avsc's reading position that types are read with. */
-interface Tap {
-  readonly buf: Buffer
-  pos: number
-  readLong(): number
-  skipString(): void
-}
 
 interface Readable {
   _read(tap: Tap): unknown
   _skip(tap: Tap): void
 }
 
-interface LogicalSchema {
-  readonly logicalType: string
-  readonly scale?: number
-}
-
-/** Marks a logical schema whose underlying type is being made. */
-const UNDERLYING = Symbol('underlying')
 /** Items that take no bytes (nulls) may be many, but not so many. */
 const EMPTY_ITEMS_MAX = 1_000_000
 /** Zigzag doubles a value: up to here a double held every step of it exactly. */
 const SURE_LONG_MAX = 2 ** 51
 
-/** @throws what avsc says about a schema that is none. */
-export function avroType(schema: unknown): Type {
-  return avro.Type.forSchema(schema as never, {
+/**
+ * `references` are schemas whose types this one names, each after those that it names itself.
+ * @throws what avsc says about a schema that is none.
+ */
+export function avroType(schema: unknown, references: readonly unknown[] = []): Type {
+  const options = {
     typeHook: exactType,
-    logicalTypes: {
-      decimal: DecimalType,
-      'timestamp-millis': TimestampType,
-      'timestamp-micros': TimestampType,
-      'timestamp-nanos': TimestampType,
-    } as never,
+    logicalTypes: LOGICAL_TYPES as never,
+    registry: {},
     assertLogicalTypes: false,
     omitRecordMethods: true,
-  })
+  }
+  for (const each of references) avro.Type.forSchema(each as never, options)
+  return avro.Type.forSchema(schema as never, options)
 }
-
-const LOGICAL_NAMES = new Set([
-  'decimal',
-  'timestamp-millis',
-  'timestamp-micros',
-  'timestamp-nanos',
-])
 
 function exactType(schema: unknown, options: unknown): Type | undefined {
   if (Array.isArray(schema)) return undefined
-  if (isLogical(schema) && !(UNDERLYING in schema)) return undefined
+  if (isLogical(schema)) return undefined
   switch (typeof schema === 'string' ? schema : (schema as { readonly type: unknown }).type) {
     case 'long':
       return new ExactLong()
@@ -75,11 +55,6 @@ function exactType(schema: unknown, options: unknown): Type | undefined {
     default:
       return undefined
   }
-}
-
-function isLogical(schema: unknown): schema is LogicalSchema {
-  if (typeof schema !== 'object' || schema === null || !('logicalType' in schema)) return false
-  return LOGICAL_NAMES.has(String(schema.logicalType))
 }
 
 class ExactLong extends avro.types.LongType {
@@ -189,91 +164,4 @@ function isEmptyItem(items: unknown): boolean {
   if (type.typeName === 'null') return true
   if (type instanceof avro.types.FixedType) return type.size === 0
   return type instanceof avro.types.RecordType && type.fields.length === 0
-}
-
-/** Ms. Digits below are dropped towards the past, as event times have it. */
-class TimestampType extends avro.types.LogicalType {
-  readonly perMs: number
-
-  constructor(schema: never, options: unknown) {
-    super(underlying(schema), options)
-    const { logicalType } = schema as LogicalSchema
-    this.perMs =
-      logicalType === 'timestamp-millis' ? 1 : logicalType === 'timestamp-micros' ? 1e3 : 1e6
-  }
-
-  override _fromValue(value: number | bigint): number | bigint {
-    if (this.perMs === 1) return value
-    if (typeof value === 'number') return Math.floor(value / this.perMs)
-    const unit = BigInt(this.perMs)
-    const quotient = value / unit
-    return narrow(value < 0n && quotient * unit !== value ? quotient - 1n : quotient)
-  }
-
-  override _toValue(ms: number): number {
-    return ms * this.perMs
-  }
-
-  /** Both are ms by then, whatever unit the writer had; without a logical type the reader's unit is assumed. */
-  override _resolve(writer: Type): unknown {
-    if (avro.Type.isType(writer, 'logical:timestamp-')) return (ms: unknown) => ms
-    return avro.Type.isType(writer, 'int', 'long')
-      ? (value: number | bigint) => this._fromValue(value)
-      : undefined
-  }
-}
-
-class DecimalType extends avro.types.LogicalType {
-  readonly scale: number
-  /** Bytes of a fixed; undefined where each value tells its own. */
-  readonly size: number | undefined
-
-  constructor(schema: never, options: unknown) {
-    super(underlying(schema), options)
-    this.scale = (schema as LogicalSchema).scale ?? 0
-    this.size = (this.underlyingType as Partial<types.FixedType>).size
-  }
-
-  /** From where the bytes lie, since a buffer of its own for each amount costs more than the rest of a datum. */
-  _read(tap: Tap): number | bigint {
-    const length = this.size ?? tap.readLong()
-    const start = tap.pos
-    const end = start + length
-    if (length < 0 || end > tap.buf.length) throw new Error(`a decimal of ${length} bytes`)
-    tap.pos = end
-    return unscaledInteger(tap.buf, start, end)
-  }
-
-  override _fromValue(bytes: Buffer): number | bigint {
-    return unscaledInteger(bytes, 0, bytes.length)
-  }
-
-  override _toValue(unscaled: number | bigint): Buffer {
-    const size = this.size ?? Math.floor(BigInt(unscaled).toString(2).length / 8) + 1
-    const bits = BigInt.asUintN(size * 8, BigInt(unscaled))
-    return Buffer.from(bits.toString(16).padStart(size * 2, '0'), 'hex')
-  }
-
-  /** A writer of another scale means other amounts by the same integers. */
-  override _resolve(writer: Type): unknown {
-    return writer instanceof DecimalType && writer.scale === this.scale
-      ? (unscaled: unknown) => unscaled
-      : undefined
-  }
-}
-
-/** The scale of a type that is a decimal. */
-export function decimalScale(type: Type): number | undefined {
-  return type instanceof DecimalType ? type.scale : undefined
-}
-
-function unscaledInteger(bytes: Buffer, start: number, end: number): number | bigint {
-  const length = end - start
-  if (length === 0) return 0
-  if (length <= 6) return bytes.readIntBE(start, length)
-  return narrow(BigInt.asIntN(length * 8, BigInt(`0x${bytes.toString('hex', start, end)}`)))
-}
-
-function underlying(schema: object): never {
-  return { ...schema, [UNDERLYING]: true } as never
 }

@@ -21,7 +21,7 @@ import {
   stepInto,
 } from './avro-record.ts'
 import type { DecodeAt, RecordSchema } from './avro-record.ts'
-import { decimalScale } from './avro-types.ts'
+import { decimalScale } from './avro-logical.ts'
 import { isInteger, readAvroValue } from './avro-value.ts'
 import type { ValueFormat } from './event-decoder.ts'
 import { createEventDecoder } from './event-decoder.ts'

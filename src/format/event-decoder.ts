@@ -25,8 +25,11 @@ export interface ValueFormat {
   id(segments: readonly string[]): () => string | null | undefined
   /** For the event's time: text and numbers as they are written. */
   raw(segments: readonly string[]): () => Value | undefined
-  /** Whether the value at the path is an instant already, in ms, by the format's own types. */
-  isInstant(segments: readonly string[]): boolean
+  /**
+   * Whether the value at the path is an instant already, in ms, by the format's own types; a function where that differs from
+   * value to value.
+   */
+  isInstant(segments: readonly string[]): boolean | (() => boolean)
 }
 
 export function createEventDecoder(pipeline: Pipeline, format: ValueFormat): Decoder {
@@ -104,13 +107,19 @@ function compileTime(pipeline: Pipeline, format: ValueFormat, path: FieldPath): 
   const { event, time } = pipeline
   const bounds = { notBeforeMs: time.notBeforeMs }
   // Avro's own instants are in ms whatever unit they were written in; the pipeline's format is for bare numbers and text.
-  const isMs =
-    path.kind === 'timestamp' || (path.kind === 'value' && format.isInstant(path.segments))
-  const read = compileEventTime(isMs ? { kind: 'ms' } : event.time.format, bounds)
+  const readMs = compileEventTime({ kind: 'ms' }, bounds)
+  const readDeclared = compileEventTime(event.time.format, bounds)
   if (path.kind === 'value') {
     const raw = format.raw(path.segments)
+    const isInstant = format.isInstant(path.segments)
+    if (typeof isInstant === 'function') {
+      return () => (isInstant() ? readMs(raw()) : readDeclared(raw()))
+    }
+    const read = isInstant ? readMs : readDeclared
     return () => read(raw())
   }
+  const isMs = path.kind === 'timestamp'
+  const read = isMs ? readMs : readDeclared
   const field = compileRecordField(path, isMs ? { kind: 'int64' } : { kind: 'string' })
   return (records, at) => read(field(records, at))
 }

@@ -1,6 +1,7 @@
 /**
  * JSON values to events. The common record is parsed by `JSON.parse` and read by path; a record is parsed a second time,
- * with its numbers as text, only where a field needs digits that a double may have lost.
+ * with its numbers as text, only where a field needs digits that a double may have lost. The prefix that serializers of a
+ * schema registry put before the text is passed over.
  */
 import { isAscii, isUtf8 } from 'node:buffer'
 import type { Pipeline } from '../core/definition.ts'
@@ -14,6 +15,7 @@ import { createEventDecoder } from './event-decoder.ts'
 import { hasLongNumber, hasTinyNumber, LosslessNumber, parseExact } from './json-text.ts'
 import { compileFastReader, INEXACT, readExactly } from './json-value.ts'
 import { compilePath } from './value-path.ts'
+import { afterPrefix } from './wire-format.ts'
 
 const REPLACEMENT = '\ufffd'
 const LONE_SURROGATE = /\p{Surrogate}/u
@@ -39,7 +41,8 @@ class JsonFormat implements ValueFormat {
     this.#hasEscapes = values.includes('\\u')
   }
 
-  load(bytes: Buffer, start: number, end: number): string | undefined {
+  load(bytes: Buffer, valueStart: number, end: number): string | undefined {
+    const start = afterPrefix(bytes, valueStart, end)
     const text = this.#isAscii ? latin1Text(bytes, start, end) : utf8Text(bytes, start, end)
     // Bytes that are no UTF-8 become the replacement character, which a text may also hold by itself.
     if (!this.#isAscii && text.includes(REPLACEMENT) && !isUtf8(bytes.subarray(start, end))) {

@@ -82,10 +82,7 @@ export class Leaders {
   ask(): void {
     this.#isWanted = true
     if (this.#isAsking || this.#closed.signal.aborted) return
-    this.#isAsking = true
-    void this.#askWhileWanted().finally(() => {
-      this.#isAsking = false
-    })
+    void this.#askWhileWanted()
   }
 
   close(): void {
@@ -95,6 +92,7 @@ export class Leaders {
   async #askWhileWanted(): Promise<void> {
     const { clock, changed } = this.#parts
     const { signal } = this.#closed
+    this.#isAsking = true
     while (this.#isWanted) {
       const sinceMs = clock.monotonicMs() - this.#askedMs
       this.#pauseMs =
@@ -106,6 +104,7 @@ export class Leaders {
       await this.#askOnce()
       if (!this.#closed.signal.aborted) changed()
     }
+    this.#isAsking = false
   }
 
   async #askOnce(): Promise<void> {

@@ -85,11 +85,16 @@ function nextOffsetOf({ baseOffset, lastOffsetDelta }: BatchHeader): number {
   return baseOffset + lastOffsetDelta + 1
 }
 
-/** The base offset and the length are what a batch's checksum does not cover. */
+/** The base offset is not under a batch's checksum. */
 function checkOrder(header: BatchHeader, after: number, records: Buffer, place: Place): void {
-  if (header.lastOffsetDelta >= 0 && header.baseOffset >= after) return
-  const what = `the record batch ends at offset ${nextOffsetOf(header)}, the one before it at ${after}`
-  throw unreadable(place, records, header.start, `${what}. ${BYTES_CHANGED}`)
+  const { baseOffset, lastOffsetDelta, start } = header
+  if (lastOffsetDelta < 0) {
+    const what = `a record batch whose last offset is ${lastOffsetDelta} from its first`
+    throw wronglyWritten(header, records, place, what)
+  }
+  if (baseOffset >= after) return
+  const what = `the record batch begins at offset ${baseOffset}, the one before it ended at ${after}`
+  throw unreadable(place, records, start, `${what}. ${BYTES_CHANGED}`)
 }
 
 /** Whether records of the batch are to be seen; takes note of markers, so to be asked of every batch once. */

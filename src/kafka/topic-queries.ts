@@ -19,6 +19,8 @@ import {
 } from './kafka-errors.ts'
 import { decodeListOffsets, listOffsetsRequest } from './list-offsets.ts'
 import type { ClusterMetadata, TopicMetadata } from './metadata.ts'
+import { decodeTopicSettings, describeTopicRequest } from './topic-facts.ts'
+import type { TopicSettings } from './topic-facts.ts'
 
 export interface TopicQueriesParts {
   readonly definition: KafkaLog
@@ -73,6 +75,18 @@ export class TopicQueries {
       )
       if (question.partitions.every((partition) => found.has(partition))) return { value: found }
       return { problem: problems.find(Boolean) ?? 'partitions without a leader' }
+    })
+  }
+
+  /** @throws as `topic` does */
+  settings<T>(read: (source: KafkaLog, settings: TopicSettings) => T): Promise<T> {
+    const { cluster, definition } = this.#parts
+    return this.#untilAnswered(async () => {
+      const answer = await cluster.sendToAny(describeTopicRequest(definition.topic))
+      const settings = decodeAnswer('DescribeConfigs', answer, decodeTopicSettings)
+      this.#wasReached = true
+      if (settings.errorCode === KafkaCode.UNKNOWN_TOPIC_OR_PARTITION) throw new TopicMissing()
+      return { value: read(definition, settings) }
     })
   }
 

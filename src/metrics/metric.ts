@@ -5,7 +5,7 @@
  * Nothing is counted here. The engine counts for itself; a metric reads when it is asked, so that a run that nobody scrapes
  * pays nothing. Labels are bounded: partitions, views, and words from fixed lists; never an entity.
  */
-import type { Calendar } from '../core/day.ts'
+import type { Calendar, DayIndex } from '../core/day.ts'
 import type { Pipeline, ViewDefinition } from '../core/definition.ts'
 import type { Distribution } from '../engine/meters.ts'
 import type { PartitionProgress, RunProgress } from '../engine/parts.ts'
@@ -47,11 +47,13 @@ export interface Metric {
   readonly type: 'gauge' | 'counter' | 'histogram'
   /** One sentence; what it means that it is high, where that is not plain. */
   readonly help: string
+  /** Of the value, as people name it. */
+  readonly unit: string
   readonly labels: readonly string[]
   read(moment: Moment): Iterable<Sample>
 }
 
-type About = Pick<Metric, 'name' | 'type' | 'help'>
+export type About = Omit<Metric, 'labels' | 'read'>
 type Value = SampleValue | undefined
 
 /** One value for the process. */
@@ -151,4 +153,19 @@ export function* oneOf(
 /** Since this process took the partition. What was counted before it is another process's, or in the state. */
 export function countOf({ counts, startCounts }: PartitionProgress, outcome: string): number {
   return (counts[outcome] ?? 0) - (startCounts[outcome] ?? 0)
+}
+
+export function secondsOf(timeMs: number | undefined): number | undefined {
+  return timeMs === undefined ? undefined : timeMs / 1_000
+}
+
+/** Never negative: the two clocks are read a moment apart. */
+export function secondsSince(fromMs: number, nowMs: number): number {
+  return Math.max(0, nowMs - fromMs) / 1_000
+}
+
+/** A day as an instant that a dashboard can show: where it ends. Undefined before there are days. */
+export function endOfDay(day: DayIndex | undefined, { calendar }: Moment): number | undefined {
+  if (day === undefined || !Number.isFinite(day) || day <= 0) return undefined
+  return calendar.endOf(day) / 1_000
 }

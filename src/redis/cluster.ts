@@ -7,8 +7,9 @@ import { TidemarkError, invariant } from '../errors.ts'
 import { nodePlace, parseAddress } from './connection.ts'
 import type { Address } from './connection.ts'
 import { movingSlots, unservedSlot } from './errors.ts'
-import { RedisNode, ServerError, isError } from './node.ts'
-import type { RedisCommand, RedisReply } from './node.ts'
+import { RedisNode } from './node.ts'
+import { isError, textOf } from './reply.ts'
+import type { RedisCommand, RedisReply } from './reply.ts'
 import type { KeyedCommand, Master, RedisServers, ServersOptions } from './servers.ts'
 import { SLOTS, hashTag, slotOfKey, tagOfSlot } from './slot.ts'
 
@@ -37,14 +38,15 @@ export class ClusterServers implements RedisServers {
   readonly #options: ServersOptions
   /** Nodes ever heard of, by `host:port`. */
   readonly #nodes = new Map<string, RedisNode>()
-  readonly #title: string
+  readonly title: string
   #topology: Topology | undefined
+  #isStale = true
   #asking: Promise<Topology> | undefined
 
   constructor(definition: RedisDefinition, nodes: readonly string[], options: ServersOptions) {
     this.#definition = definition
     this.#options = options
-    this.#title = `Cluster of ${nodes.join(', ')}`
+    this.title = `Cluster of ${nodes.join(', ')}`
     for (const address of nodes) this.#node(parseAddress(address, 6_379))
   }
 
@@ -58,7 +60,7 @@ export class ClusterServers implements RedisServers {
     try {
       await Promise.all(masters.map(({ node }) => node.connect()))
     } catch (error) {
-      this.#topology = undefined
+      this.#isStale = true
       throw error
     }
     return masters
@@ -75,7 +77,7 @@ export class ClusterServers implements RedisServers {
       hops = await this.#hop(hops, replies)
       if (hops.length === 0) return replies
     }
-    throw movingSlots(this.#title)
+    throw movingSlots(this.title)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -90,8 +92,8 @@ export class ClusterServers implements RedisServers {
       const slot = slotOfKey(hop.key)
       const node = hop.asking ?? owners[slot]
       if (node === undefined) {
-        this.#topology = undefined
-        throw unservedSlot(this.#title, slot)
+        this.#isStale = true
+        throw unservedSlot(this.title, slot)
       }
       const group = groups.get(node)
       if (group) group.push(hop)
@@ -104,11 +106,11 @@ export class ClusterServers implements RedisServers {
     for (const outcome of outcomes) {
       if (outcome.status === 'rejected') {
         // Perhaps another node has taken over.
-        this.#topology = undefined
+        this.#isStale = true
         throw outcome.reason
       }
-      for (const { hop, reply } of outcome.value) {
-        const next = this.#next(hop, reply)
+      for (const { hop, reply, node } of outcome.value) {
+        const next = this.#next(hop, reply, node)
         if (next) elsewhere.push(next)
         else replies[hop.index] = reply
       }
@@ -119,7 +121,7 @@ export class ClusterServers implements RedisServers {
   async #sendTo(
     node: RedisNode,
     group: readonly Hop[],
-  ): Promise<{ readonly hop: Hop; readonly reply: RedisReply }[]> {
+  ): Promise<{ readonly hop: Hop; readonly reply: RedisReply; readonly node: RedisNode }[]> {
     const commands: RedisCommand[] = []
     for (const { asking, command } of group) {
       if (asking) commands.push(['asking'])
@@ -129,26 +131,26 @@ export class ClusterServers implements RedisServers {
     let at = -1
     return group.map((hop) => {
       at += hop.asking ? 2 : 1
-      return { hop, reply: replies[at] ?? null }
+      return { hop, reply: replies[at] ?? null, node }
     })
   }
 
-  #next(hop: Hop, reply: RedisReply): Hop | undefined {
+  #next(hop: Hop, reply: RedisReply, asked: RedisNode): Hop | undefined {
     if (isError(reply, 'MOVED')) {
-      this.#topology = undefined
+      this.#isStale = true
       return { ...hop, asking: undefined }
     }
     if (isError(reply, 'ASK')) {
-      const address = reply.message.split(' ')[2] ?? ''
-      return { ...hop, asking: this.#node(parseAddress(address, 6_379)) }
+      const { host, port } = parseAddress(reply.message.split(' ')[2] ?? '', 6_379)
+      return { ...hop, asking: this.#node({ host: hostOf(host, asked.title), port }) }
     }
-    if (isError(reply, 'CLUSTERDOWN') || isError(reply, 'READONLY')) this.#topology = undefined
+    if (isError(reply, 'CLUSTERDOWN') || isError(reply, 'READONLY')) this.#isStale = true
     return undefined
   }
 
   #current(): Promise<Topology> {
     const known = this.#topology
-    if (known && this.#options.monotonicMs() - known.askedMs < REFRESH_MS) {
+    if (known && !this.#isStale && this.#options.monotonicMs() - known.askedMs < REFRESH_MS) {
       return Promise.resolve(known)
     }
     this.#asking ??= this.#ask().finally(() => {
@@ -166,6 +168,7 @@ export class ClusterServers implements RedisServers {
         const reply = await node.ask('cluster', 'SLOTS')
         invariant(Array.isArray(reply), 'CLUSTER SLOTS answers a list')
         this.#topology = this.#parse(reply, node)
+        this.#isStale = false
         return this.#topology
       } catch (error) {
         // The first one counts, and one that only a person can mend before all.
@@ -187,7 +190,7 @@ export class ClusterServers implements RedisServers {
       const [host, port] = master as RedisReply[]
       const node = this.#node({ host: hostOf(host, asked.title), port: Number(port) })
       owners.fill(node, Number(first), Number(last) + 1)
-      names.push(`${String(first)}-${String(last)}@${node.title}`)
+      names.push(`${textOf(first)}-${textOf(last)}@${node.title}`)
     }
     return {
       owners,
@@ -212,7 +215,7 @@ export class ClusterServers implements RedisServers {
   }
 
   #node(address: Address): RedisNode {
-    const { pipeline, timeouts, isMasterWanted } = this.#options
+    const { pipeline, timeouts } = this.#options
     const place = nodePlace(this.#definition, pipeline, address, timeouts)
     const known = this.#nodes.get(place.title)
     if (known) return known
@@ -220,7 +223,8 @@ export class ClusterServers implements RedisServers {
       title: place.title,
       connection: () => place.options(),
       commandTimeoutMs: timeouts.commandMs,
-      isMasterWanted: isMasterWanted && false,
+      // A replica sends every command on to its master.
+      isMasterWanted: false,
     })
     this.#nodes.set(place.title, node)
     return node
@@ -232,5 +236,3 @@ function hostOf(host: RedisReply | undefined, asked: string): string {
   const text = typeof host === 'string' ? host : ''
   return text === '' || text === '?' ? parseAddress(asked, 0).host : text
 }
-
-export type { ServerError }

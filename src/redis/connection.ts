@@ -101,7 +101,10 @@ export function parseAddress(text: string, port: number): Address {
 }
 
 function credentials({ username, password }: RedisDefinition): Partial<RedisOptions> {
-  return { ...(username !== undefined && { username }), ...(password !== undefined && { password }) }
+  return {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+  }
 }
 
 function parseUrl(text: string): URL {

@@ -5,7 +5,7 @@
  */
 import { TidemarkError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
-import type { ServerError } from './node.ts'
+import type { ServerError } from './reply.ts'
 
 type OnlineCode = Extract<ErrorCode, 'ONLINE_UNAVAILABLE' | 'ONLINE_REFUSED'>
 type Rule = readonly [pattern: RegExp, code: OnlineCode, advice: string]

@@ -7,24 +7,9 @@ import { Redis } from 'ioredis'
 import type { RedisOptions } from 'ioredis'
 import type { TidemarkError } from '../errors.ts'
 import { noAnswer, refusal, trouble, wrongRole } from './errors.ts'
+import { ServerError, isError, textOf } from './reply.ts'
+import type { RedisCommand, RedisReply } from './reply.ts'
 import { SCRIPTS } from './scripts.ts'
-
-export type RedisCommand = readonly [name: string, ...args: readonly (string | number)[]]
-/** What a server answers to one command; an error where it refused this one. */
-export type RedisReply = string | number | null | ServerError | readonly RedisReply[]
-
-/** An error that the server answered: `NOPERM this user ...`. */
-export class ServerError {
-  readonly message: string
-  constructor(message: string) {
-    this.message = message
-  }
-
-  /** `NOPERM`, `MOVED` ... */
-  get code(): string {
-    return /^[A-Z]+/.exec(this.message)?.[0] ?? ''
-  }
-}
 
 export interface RedisNodeOptions {
   /** For messages: where it is, without a secret. */
@@ -35,7 +20,6 @@ export interface RedisNodeOptions {
   /** Refuses to talk to a replica, which a failover may have made of it. */
   readonly isMasterWanted: boolean
 }
-
 
 export class RedisNode implements AsyncDisposable {
   readonly title: string
@@ -83,10 +67,8 @@ export class RedisNode implements AsyncDisposable {
     for (const reply of await this.#exec(client, loads)) {
       if (reply instanceof ServerError) throw refusal(reply, this.title)
     }
-    const again = await this.#exec(
-      client,
-      unloaded.flatMap((at) => commands[at] ?? []),
-    )
+    const unsent = commands.filter((_, at) => unloaded.includes(at))
+    const again = await this.#exec(client, unsent)
     for (const [index, at] of unloaded.entries()) replies[at] = again[index] ?? null
     return replies
   }
@@ -146,7 +128,7 @@ export class RedisNode implements AsyncDisposable {
     this.#connections += 1
     const [reply] = await this.#exec(client, [['info', 'replication']])
     if (reply instanceof ServerError) throw refusal(reply, this.title)
-    const text = String(reply)
+    const text = textOf(reply)
     const role = /^role:(\w+)/m.exec(text)?.[1]
     if (this.#options.isMasterWanted && role === 'slave') throw wrongRole(this.title)
     return /^master_replid:(\w+)/m.exec(text)?.[1] ?? `connection-${this.#connections}`
@@ -154,7 +136,7 @@ export class RedisNode implements AsyncDisposable {
 
   async #exec(client: Redis, commands: readonly RedisCommand[]): Promise<RedisReply[]> {
     const pipeline = client.pipeline()
-    for (const [name, ...args] of commands) pipeline.call(name, args)
+    for (const [name, ...args] of commands) pipeline.call(name, ...args)
     const results = (await pipeline.exec()) ?? []
     const replies: RedisReply[] = []
     for (const [error, reply] of results) {
@@ -202,10 +184,6 @@ const ONCE = {
   protocol: 2,
   disconnectTimeout: 200,
 } satisfies RedisOptions
-
-export function isError(reply: RedisReply | undefined, code: string): reply is ServerError {
-  return reply instanceof ServerError && reply.code === code
-}
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

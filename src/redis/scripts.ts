@@ -11,11 +11,12 @@ export interface Script {
   readonly lua: string
 }
 
-/** Per value: generation, offset, day, partition, time to live, count of what follows; then fields and texts by turns. */
-export const VALUE_HEAD = 6
+/** Arguments of one HSET: Lua unpacks fewer than 8,000. */
+const ARGUMENTS_MAX = 2_000
 
 /**
- * KEYS: one per value; ARGV: the values one after the other. Answers how many were written and, for each value that another
+ * KEYS: one per value. ARGV, value after value: generation, offset, day, partition, time to live in ms, count of what follows; then fields
+ * and texts by turns. Answers how many were written and, for each value that another
  * partition holds, its number (from 1) and the holder.
  *
  * HSET comes before anything else that writes: only the first write of a script is refused when memory is full, and a
@@ -26,7 +27,7 @@ const WRITE_LUA = `
 local answer, at = {0}, 1
 for n = 1, #KEYS do
   local key, size = KEYS[n], tonumber(ARGV[at + 5])
-  local from, to = at + ${VALUE_HEAD}, at + ${VALUE_HEAD - 1} + size
+  local from, to = at + 6, at + 5 + size
   local held = redis.call('HMGET', key, '_version', '_partition')
   local order, foreign = 1, false
   if held[1] then
@@ -50,13 +51,13 @@ for n = 1, #KEYS do
     answer[#answer + 1] = n
     answer[#answer + 1] = tonumber(held[2])
   elseif order > 0 then
-    for first = from, to, ${2_000} do
-      redis.call('HSET', key, unpack(ARGV, first, math.min(first + ${2_000 - 1}, to)))
+    for first = from, to, ${ARGUMENTS_MAX} do
+      redis.call('HSET', key, unpack(ARGV, first, math.min(first + ${ARGUMENTS_MAX - 1}, to)))
     end
     if redis.call('HLEN', key) * 2 ~= size then
       redis.call('DEL', key)
-      for first = from, to, ${2_000} do
-        redis.call('HSET', key, unpack(ARGV, first, math.min(first + ${2_000 - 1}, to)))
+      for first = from, to, ${ARGUMENTS_MAX} do
+        redis.call('HSET', key, unpack(ARGV, first, math.min(first + ${ARGUMENTS_MAX - 1}, to)))
       end
     end
     redis.call('PEXPIRE', key, ARGV[at + 4])

@@ -75,7 +75,7 @@ export class RegistryClient {
     if (cause.name === 'TimeoutError') return `no answer within ${this.#timeoutMs} ms`
     if (cause.cause !== undefined) return this.#reason(cause.cause)
     // One that stands for several addresses has no message of its own.
-    return cause.message || String((cause as NodeJS.ErrnoException).code ?? cause.name)
+    return cause.message || ((cause as NodeJS.ErrnoException).code ?? cause.name)
   }
 
   #unavailable(what: string, cause?: unknown): TidemarkError {

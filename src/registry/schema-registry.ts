@@ -38,65 +38,62 @@ export function createSchemaRegistry(
 ): SchemaSource {
   const client = new RegistryClient(url, timeoutMs)
 
-  async function complete(
-    { id, schema, schemaType = 'AVRO', references = [] }: SchemaAnswer,
-    known?: number,
-  ): Promise<RegisteredSchema> {
-    const texts = new Map<string, string>()
-    await collect(references, texts, 0)
-    return {
-      id: id ?? known ?? 0,
-      kind: schemaType,
-      text: schema,
-      references: [...texts.values()],
-    }
-  }
-
-  /** Depth first, so that each schema stands after those that it names. */
-  async function collect(
-    references: readonly Reference[],
-    texts: Map<string, string>,
-    depth: number,
-  ): Promise<void> {
-    for (const { subject, version } of references) {
-      const name = `${subject} version ${version}`
-      if (texts.has(name)) continue
-      if (depth === DEPTH_MAX) {
-        throw new TidemarkError(
-          'SCHEMA_REFUSED',
-          `the schema registry ${client.place}: the references of a schema go in a circle at ${name}`,
-        )
-      }
-      const path = `/subjects/${encodeURIComponent(subject)}/versions/${version}`
-      const found = await client.get(path, isSchemaAnswer)
-      if (found === undefined) {
-        throw new TidemarkError(
-          'SCHEMA_UNAVAILABLE',
-          `the schema registry ${client.place} does not know ${name}, which another schema refers to. Register it again`,
-        )
-      }
-      await collect(found.references ?? [], texts, depth + 1)
-      texts.set(name, found.schema)
-    }
-  }
-
   return {
     async schema(id) {
       const found = await client.get(`/schemas/ids/${id}`, isSchemaAnswer)
       if (found === undefined) return undefined
-      const schema = await complete(found, id)
+      const schema = await complete(client, found, id)
       log.info(
         { id, kind: schema.kind, references: schema.references.length },
         `schema ${id} learned from ${client.place}`,
       )
-      return { ...schema, id }
+      return schema
     },
 
     async latest(subject) {
       const path = `/subjects/${encodeURIComponent(subject)}/versions/latest`
       const found = await client.get(path, isSchemaAnswer)
-      return found && complete(found)
+      return found && complete(client, found, found.id ?? 0)
     },
+  }
+}
+
+async function complete(
+  client: RegistryClient,
+  { schema, schemaType = 'AVRO', references = [] }: SchemaAnswer,
+  id: number,
+): Promise<RegisteredSchema> {
+  const texts = new Map<string, string>()
+  await collect(client, references, texts)
+  return { id, kind: schemaType, text: schema, references: [...texts.values()] }
+}
+
+/** Depth first, so that each schema stands after those that it names. */
+async function collect(
+  client: RegistryClient,
+  references: readonly Reference[],
+  texts: Map<string, string>,
+  depth = 0,
+): Promise<void> {
+  for (const { subject, version } of references) {
+    const name = `${subject} version ${version}`
+    if (texts.has(name)) continue
+    if (depth === DEPTH_MAX) {
+      throw new TidemarkError(
+        'SCHEMA_REFUSED',
+        `the schema registry ${client.place}: the references of a schema go in a circle at ${name}. Register it without one`,
+      )
+    }
+    const path = `/subjects/${encodeURIComponent(subject)}/versions/${version}`
+    const found = await client.get(path, isSchemaAnswer)
+    if (found === undefined) {
+      throw new TidemarkError(
+        'SCHEMA_UNAVAILABLE',
+        `the schema registry ${client.place} does not have ${name}, which another schema refers to. Register it again`,
+      )
+    }
+    await collect(client, found.references ?? [], texts, depth + 1)
+    texts.set(name, found.schema)
   }
 }
 

@@ -32,6 +32,11 @@ export interface LogFixture extends AsyncDisposable {
 export interface LogTraits {
   /** Whether a record has a key, a timestamp, headers and nulls; else it is a value only. */
   readonly carriesAll: boolean
+  /**
+   * Records come over a network: "none now" may be said before they arrive, positions move over what is no record, and the
+   * log has an identity of its own, also while it is empty. Else nothing of that is allowed.
+   */
+  readonly isRemote?: boolean
 }
 
 export const PARTITIONS = 2
@@ -40,8 +45,17 @@ const BYTES_MAX = 1_000_000
 export function describeRecordSource(
   name: string,
   create: () => Promise<LogFixture>,
-  { carriesAll }: LogTraits,
+  { carriesAll, isRemote = false }: LogTraits,
 ): void {
+  const readBatches = isRemote ? readToEnd : readWhatIsThere
+  const readFrom = async (
+    source: RecordSource,
+    offset: number,
+    partition = 0,
+  ): Promise<ReadRecord[]> => {
+    await using reader = await source.open(partition, offset)
+    return recordsOfAll(await readBatches(reader, BYTES_MAX, offset))
+  }
   describe(`${name} as a record source`, () => {
     let log: LogFixture
     beforeEach(async () => {
@@ -52,14 +66,23 @@ export function describeRecordSource(
     })
 
     test('tells how many partitions the log has', async () => {
-      expect(await log.source.topology()).toEqual({ partitions: PARTITIONS })
+      expect(await log.source.topology()).toEqual({
+        partitions: PARTITIONS,
+        ...(isRemote && { identity: expect.any(String) as string }),
+      })
     })
 
-    test('an empty partition has no records, no identity and no lag', async () => {
+    test('an empty partition has no records and no lag, and its end is where one begins to read', async () => {
       await using reader = await log.source.open(0, 0)
       expect(await reader.read(BYTES_MAX)).toBeUndefined()
-      expect(await reader.identity()).toBeUndefined()
+      const { identity } = await log.source.topology()
+      expect(await reader.identity()).toBe(isRemote ? identity : undefined)
       expect(reader.lag(await reader.endOffset())).toBe(0)
+    })
+
+    test('a pipeline without a generation begins at the start of every partition', async () => {
+      await log.append(0, sample(3))
+      expect(await log.source.origins()).toEqual(Array.from({ length: PARTITIONS }, () => 0))
     })
 
     test.each([1, 50, 1000, BYTES_MAX])(
@@ -68,7 +91,7 @@ export function describeRecordSource(
         const written = sample(200)
         await log.append(0, written)
         await using reader = await log.source.open(0, 0)
-        const read = await readAll(reader, bytesMax)
+        const read = recordsOfAll(await readBatches(reader, bytesMax, 0))
         expect(read.map(({ value }) => value)).toEqual(written.map(({ value }) => text(value)))
         const offsets = read.map(({ offset }) => offset)
         expect(offsets).toEqual(offsets.toSorted((a, b) => a - b))
@@ -81,11 +104,12 @@ export function describeRecordSource(
       const batches: RecordBatch[] = []
       for (const round of [0, 1, 2, 3]) {
         await log.append(0, sample(30, `round${round}-`))
-        for (let batch; (batch = await reader.read(500)) !== undefined;) batches.push(batch)
+        const position = batches.at(-1)?.nextOffset ?? 0
+        batches.push(...(await readBatches(reader, 500, position)))
         expect(await reader.read(500)).toBeUndefined()
       }
       const expected = [0, 1, 2, 3].flatMap((round) => sample(30, `round${round}-`))
-      expect(batches.flatMap((batch) => recordsOf(batch)).map(({ value }) => value)).toEqual(
+      expect(recordsOfAll(batches).map(({ value }) => value)).toEqual(
         expected.map(({ value }) => text(value)),
       )
     })
@@ -93,9 +117,8 @@ export function describeRecordSource(
     test('reading may begin at the offset after any batch and at any record', async () => {
       await log.append(0, sample(50))
       await using reader = await log.source.open(0, 0)
-      const batches: RecordBatch[] = []
-      for (let batch; (batch = await reader.read(300)) !== undefined;) batches.push(batch)
-      const all = batches.flatMap((batch) => recordsOf(batch))
+      const batches = await readBatches(reader, 300, 0)
+      const all = recordsOfAll(batches)
       let given = 0
       for (const batch of batches) {
         given += batch.count
@@ -112,10 +135,10 @@ export function describeRecordSource(
       const end = await reader.endOffset()
       expect(reader.lag(0)).toBeGreaterThan(0)
       expect(reader.lag(end)).toBe(0)
-      const before = await readAll(reader, BYTES_MAX)
+      const before = recordsOfAll(await readBatches(reader, BYTES_MAX, 0))
       expect(before.at(-1)!.offset).toBeLessThan(end)
       await log.append(0, sample(1, 'next-'))
-      const [next] = await readAll(reader, BYTES_MAX)
+      const [next] = recordsOfAll(await readBatches(reader, BYTES_MAX, end))
       expect(next!.offset).toBeGreaterThanOrEqual(end)
       expect(await reader.endOffset()).toBeGreaterThan(next!.offset)
     })
@@ -189,23 +212,44 @@ export function asRead(record: WrittenRecord): Omit<ReadRecord, 'offset'> {
   }
 }
 
+export function recordsOfAll(batches: readonly RecordBatch[]): ReadRecord[] {
+  return batches.flatMap((batch) => recordsOf(batch))
+}
+
+/** All records of the log as it is now, where reading may say "none now" only at its end. */
 export async function readAll(reader: PartitionReader, bytesMax: number): Promise<ReadRecord[]> {
-  const records: ReadRecord[] = []
+  return recordsOfAll(await readWhatIsThere(reader, bytesMax))
+}
+
+async function readWhatIsThere(reader: PartitionReader, bytesMax: number): Promise<RecordBatch[]> {
+  const batches: RecordBatch[] = []
   for (let batch; (batch = await reader.read(bytesMax)) !== undefined;) {
     expect(batch.count).toBeGreaterThan(0)
     expect(batch.nextOffset).toBeGreaterThan(batch.offsets[batch.count - 1]!)
-    records.push(...recordsOf(batch))
+    batches.push(batch)
   }
-  return records
+  return batches
 }
 
-async function readFrom(
-  source: RecordSource,
-  offset: number,
-  partition = 0,
-): Promise<ReadRecord[]> {
-  await using reader = await source.open(partition, offset)
-  return await readAll(reader, BYTES_MAX)
+/** From `from`, where the reader stands, to what is the end of the log when it is called. */
+export async function readToEnd(
+  reader: PartitionReader,
+  bytesMax: number,
+  from: number,
+): Promise<RecordBatch[]> {
+  const batches: RecordBatch[] = []
+  await reader.endOffset()
+  for (let position = from; ;) {
+    const batch = await reader.read(bytesMax)
+    if (batch === undefined) {
+      if (reader.lag(position) === 0) return batches
+      continue
+    }
+    const last = batch.count === 0 ? position : batch.offsets[batch.count - 1]!
+    expect(batch.nextOffset).toBeGreaterThan(batch.count === 0 ? position : last)
+    position = batch.nextOffset
+    batches.push(batch)
+  }
 }
 
 function sample(count: number, prefix = ''): WrittenRecord[] {

@@ -6,7 +6,7 @@ import { generateFiles } from '../../scripts/generate.ts'
 
 const ROOT = path.join(import.meta.dirname, '..', '..')
 
-test('the published JSON schema and the reference page are fresh (else: npx tsx scripts/generate.ts)', async () => {
+test('the published JSON schema and the reference pages are fresh (else: npx tsx scripts/generate.ts)', async () => {
   for (const { path: file, content } of await generateFiles()) {
     expect(await readFile(path.join(ROOT, file), 'utf8'), file).toBe(content)
   }

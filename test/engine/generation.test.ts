@@ -41,6 +41,30 @@ describe('columns that are added', () => {
     ])
   })
 
+  test('in the partition that is behind, a value changes by itself on the day from which the column holds', async () => {
+    const rig = new Rig({ partitions: 2, views: [viewOf([1, 10], [COUNT])] })
+    rig.append([{ at: '2024-03-04 10:00', user: 'ann' }], 0)
+    rig.append(
+      [
+        { at: '2024-03-04 10:00', user: 'zed' },
+        { at: '2024-03-09 10:00', user: 'zed' },
+      ],
+      1,
+    )
+    await rig.runToEnd()
+    change(rig, viewOf([1, 7, 10], [COUNT]))
+    const run = rig.start()
+    await rig.clock.advance(2_000)
+    expect(await rig.served('ann')).toBe('2024-03-04 n_1d=1 n_10d=1 (next 2024-03-05)')
+    rig.append([{ at: '2024-03-06 10:00', user: 'bob' }], 0)
+    await rig.clock.advance(2_000)
+    expect(await rig.served('ann')).toBe('2024-03-06 n_1d=0 n_10d=1 (next 2024-03-09)')
+    rig.append([{ at: '2024-03-09 10:00', user: 'bob' }], 0)
+    await rig.clock.advance(2_000)
+    expect(await rig.served('ann')).toBe('2024-03-09 n_1d=0 n_7d=1 n_10d=1 (next 2024-03-11)')
+    await run.stop()
+  })
+
   test('a feature that tiles do not hold is refused, with the first day that it may begin on', async () => {
     const rig = await ranOnce(viewOf([1, 3], [COUNT]))
     change(rig, viewOf([1, 3], [COUNT, LAST]))

@@ -411,3 +411,110 @@ test('a partition that was far behind tells what it has as soon as the end is re
   expect(await rig.served()).toContain('n_1d=2')
   await run.stop()
 })
+
+describe('a store that comes back', () => {
+  test('from a snapshot taken while values were being told, is told them again: a connection made anew is never trusted', async () => {
+    const rig = new Rig()
+    const run = rig.start()
+    appendUsers(rig, '2024-03-04')
+    await rig.clock.advance(1_000)
+    // The server saves, then takes the next values, then dies before the marker moves, and comes back with what it saved.
+    const saved = rig.online.snapshot()
+    let died = false
+    rig.hooks.set('online marker', () => {
+      if (died) return
+      died = true
+      rig.online.restart(saved)
+    })
+    appendUsers(rig, '2024-03-05')
+    await rig.clock.advance(3_000)
+    expect(died).toBe(true)
+    for (const user of USERS) expect(await rig.served(user)).toContain('2024-03-05')
+    expect(run.progress?.partitions[0]?.online?.scansByReason).not.toHaveProperty('loss')
+    await run.stop()
+    await rig.expectTheLaw()
+  })
+
+  test('empty, while nothing happens, is found out within seconds and told everything', async () => {
+    const rig = new Rig()
+    const run = rig.start()
+    appendUsers(rig, '2024-03-04')
+    await rig.clock.advance(1_000)
+    rig.online.restart()
+    await rig.clock.advance(8_000)
+    for (const user of USERS) expect(await rig.served(user)).toContain('n_1d=1')
+    expect(run.progress?.partitions[0]?.online?.scansByReason).toMatchObject({ loss: 1 })
+    await run.stop()
+    await rig.expectTheLaw()
+  })
+
+  test('empty again half-way through the healing, is told everything again', async () => {
+    const rig = new Rig({ slots: 8 })
+    const run = rig.start()
+    appendUsers(rig, '2024-03-04')
+    await rig.clock.advance(1_000)
+    let writes = 0
+    rig.hooks.set('online write', () => {
+      writes += 1
+      if (writes === 4) rig.online.restart()
+    })
+    rig.online.restart()
+    await rig.clock.advance(20_000)
+    for (const user of USERS) expect(await rig.served(user)).toContain('n_1d=1')
+    expect(run.progress?.partitions[0]?.online?.scansByReason).toMatchObject({ loss: 2 })
+    await run.stop()
+    await rig.expectTheLaw()
+  })
+})
+
+describe('a store that cannot be reached', () => {
+  const away = (): never => {
+    throw new TidemarkError('ONLINE_UNAVAILABLE', 'the store is away')
+  }
+
+  test('from the start on holds back neither the fold nor the tables, and is told everything later', async () => {
+    const rig = new Rig()
+    rig.onlineAway = true
+    const run = rig.start()
+    appendUsers(rig, '2024-03-04')
+    appendUsers(rig, '2024-03-05')
+    await rig.clock.advance(30_000)
+    expect(run.progress?.partitions[0]).toMatchObject({ nextOffset: 16, online: { failing: true } })
+    expect(rig.rows().length).toBe(USERS.length)
+    rig.onlineAway = false
+    await rig.clock.advance(30_000)
+    expect(run.progress?.partitions[0]).toMatchObject({ online: { failing: false, backlog: 0 } })
+    await run.stop()
+    await rig.expectTheLaw()
+  })
+
+  test('does not keep a process from leaving', async () => {
+    const rig = new Rig()
+    const run = rig.start()
+    appendUsers(rig, '2024-03-04')
+    await rig.clock.advance(1_000)
+    rig.hooks.set('online write', away)
+    appendUsers(rig, '2024-03-05')
+    await rig.clock.advance(1_000)
+    await run.stop()
+    expect(run.ended).toBe(true)
+    rig.hooks.clear()
+    await rig.runToEnd()
+    await rig.expectTheLaw()
+  })
+
+  test('has no say about the time: nothing ticks meanwhile', async () => {
+    const rig = new Rig({ time: { idleAfterMs: 1_000 } })
+    const run = rig.start()
+    appendUsers(rig, '2024-03-04')
+    await rig.clock.advance(1_000)
+    rig.onlineAway = true
+    rig.clock.wall += 24 * 60 * MINUTE_MS
+    await rig.clock.advance(5_000)
+    expect(run.progress?.partitions[0]?.closedDay).toBe(day('2024-03-03'))
+    rig.onlineAway = false
+    await rig.clock.advance(20_000)
+    expect(run.progress?.partitions[0]?.closedDay).toBe(day('2024-03-04'))
+    await run.stop()
+  })
+})

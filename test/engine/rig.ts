@@ -14,6 +14,7 @@ import type {
   RecordSource,
 } from '../../src/engine/ports.ts'
 import { runPipeline } from '../../src/engine/run-pipeline.ts'
+import { TidemarkError } from '../../src/errors.ts'
 import { createDecoder } from '../../src/format/decoder.ts'
 import { MemoryGenerations } from '../../src/memory/generations.ts'
 import { MemoryLog, type MemoryRecord } from '../../src/memory/log.ts'
@@ -108,6 +109,8 @@ export interface RigParts extends Partial<PipelineParts> {
 
 const DEFAULT_VIEW: ViewDefinition = viewOf([1, 3], [COUNT])
 
+const AWAY = new TidemarkError('ONLINE_UNAVAILABLE', 'the store is away')
+
 export class Rig {
   pipeline: Pipeline
   readonly clock: TestClock
@@ -123,8 +126,14 @@ export class Rig {
   /** What the log says that it is ahead, beyond what it gives. */
   extraLag = 0
   storeBehindMs = 0
+  /** The online store cannot be reached. */
+  onlineAway = false
   /** For the processes that start from now on. */
   lease: Lease | undefined
+  /** Partitions whose state is open: all processes of a rig share one disk. */
+  readonly locked = new Set<number>()
+  /** Where a new pipeline begins. */
+  origin = 0
   readonly #log: MemoryRecord[][]
   readonly #raw: RawRecord[][]
   readonly #fetch: number
@@ -185,7 +194,10 @@ export class Rig {
   }
 
   source(): RecordSource {
-    const log = new MemoryLog('events', this.#log, { fetchRecords: () => this.#fetch })
+    const log = new MemoryLog('events', this.#log, {
+      fetchRecords: () => this.#fetch,
+      origin: this.origin,
+    })
     return wrap<RecordSource>(log, {
       open: async (partition, offset) => {
         const reader = await log.open(partition, offset)
@@ -195,18 +207,27 @@ export class Rig {
   }
 
   onlineStore(effect: Process['effect']): OnlineStore {
-    const now = (): MemoryOnlineStore => this.online
+    const rig = this as Rig
+    const now = (): MemoryOnlineStore => {
+      if (this.onlineAway) throw AWAY
+      return this.online
+    }
     return {
-      write: (values) => effect('online write', values, () => now().write(values)),
+      write: (values) => effect('online write', values, async () => now().write(values)),
       get incarnation() {
-        return now().incarnation
+        return rig.online.incarnation
       },
       advanceMarker: (partition, marker, expected) =>
-        effect('online marker', marker, () => now().advanceMarker(partition, marker, expected)),
+        effect('online marker', marker, async () =>
+          now().advanceMarker(partition, marker, expected),
+        ),
       read: (view, entity) => now().read(view, entity),
-      marker: (partition) => now().marker(partition),
+      marker: async (partition) => now().marker(partition),
       walk: (...where) => now().walk(...where),
-      nowMs: () => Promise.resolve(this.clock.wallMs() - this.storeBehindMs),
+      nowMs: async () => {
+        if (this.onlineAway) throw AWAY
+        return this.clock.wallMs() - this.storeBehindMs
+      },
       [Symbol.asyncDispose]: () => Promise.resolve(),
     }
   }
@@ -328,8 +349,15 @@ export class Process {
         lease: rig.lease,
         decoder: createDecoder(pipeline),
         openState: async (partition) => {
+          if (rig.locked.has(partition))
+            throw new TidemarkError('STATE_LOCKED', `partition ${partition} is open elsewhere`)
+          rig.locked.add(partition)
           const state = await MemoryPartitionState.open(rig.disks[partition])
           return wrap(state, {
+            [Symbol.asyncDispose]: async () => {
+              await state[Symbol.asyncDispose]()
+              rig.locked.delete(partition)
+            },
             commit: (work) => effect('state commit', work, () => state.commit(work)),
           })
         },

@@ -1,0 +1,28 @@
+/** What is sent to a server and what it answers. */
+
+export type RedisCommand = readonly [name: string, ...args: readonly (string | number)[]]
+
+/** An error where the server refused this one command of several. */
+export type RedisReply = string | number | null | ServerError | readonly RedisReply[]
+
+/** An error that the server answered: `NOPERM this user ...`. */
+export class ServerError {
+  readonly message: string
+
+  constructor(message: string) {
+    this.message = message
+  }
+
+  /** `NOPERM`, `MOVED` ... */
+  get code(): string {
+    return /^[A-Z]+/.exec(this.message)?.[0] ?? ''
+  }
+}
+
+export function isError(reply: RedisReply | undefined, code: string): reply is ServerError {
+  return reply instanceof ServerError && reply.code === code
+}
+
+export function textOf(reply: RedisReply | undefined): string {
+  return typeof reply === 'string' || typeof reply === 'number' ? String(reply) : ''
+}
