@@ -1,7 +1,7 @@
 /**
- * `npm test`: everything that must hold before a change lands. Build, Python for the independent readers, servers, format, lint,
- * types, boundaries, unused code, then every vitest project. All of it runs even if something failed before; the last
- * line is `N passed, N failed[, N skipped]`, where a failed check counts as one failure.
+ * `npm test`: everything that must hold before a change lands. Build, Python for the independent readers, the servers
+ * of the tests, format, lint, types, boundaries, unused code, then every vitest project. All of it runs even if something
+ * failed before; the last line is `N passed, N failed[, N skipped]`, where a failed check counts as one failure.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'

@@ -15,12 +15,12 @@ export async function run(command: string, ...args: readonly string[]): Promise<
       readonly stdout?: string
       readonly stderr?: string
     }
-    if (code === 'ENOENT') throw new Error(missing(command), { cause: code })
+    if (code === 'ENOENT') {
+      throw new Error(`${command} was not found; \`npm test\` installs what tests need`, {
+        cause: code,
+      })
+    }
     const told = `${stdout ?? ''}${stderr ?? ''}`.trim()
     throw new Error(`${command} failed: ${told === '' ? message : told}`, { cause: code })
   }
-}
-
-function missing(command: string): string {
-  return `${command} was not found: \`npx tsx servers/install.ts\` installs what the test servers need`
 }

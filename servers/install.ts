@@ -1,7 +1,7 @@
 /**
- * `npx tsx servers/install.ts`: makes sure that every program is there that the tests and `npm run stack` start, and
- * fetches what they need from Maven, so that no test waits for a download. Installs with apt-get where it may; says
- * which command would where it may not. `npm test` runs it first.
+ * `npx tsx servers/install.ts`: makes sure that every program is there that the tests start, and fetches what they need
+ * from Maven, so that no test waits for a download. Installs with apt-get where it may; says which command would where
+ * it may not. `npm test` runs it first; `npm run stack` too, with `--stack`, which leaves out what only tests need.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
@@ -15,6 +15,7 @@ interface Program {
   readonly for: string
   readonly debian: string
   readonly brew: string
+  readonly onlyTests?: true
 }
 
 const PROGRAMS: readonly Program[] = [
@@ -30,6 +31,7 @@ const PROGRAMS: readonly Program[] = [
     for: 'checking docker-compose.yml',
     debian: 'docker-compose',
     brew: 'docker-compose',
+    onlyTests: true,
   },
 ]
 
@@ -88,17 +90,18 @@ function javaComplaint(): string | undefined {
 }
 
 /** @returns what is still missing, in words for the person who has to install it */
-function installPrograms(): string | undefined {
-  const missing = PROGRAMS.filter((program) => !isThere(program))
+function installPrograms(wanted: readonly Program[]): string | undefined {
+  const missing = wanted.filter((program) => !isThere(program))
   if (missing.length > 0) install(missing)
-  const still = PROGRAMS.filter((program) => !isThere(program))
+  const still = wanted.filter((program) => !isThere(program))
   return still.length > 0 ? complaint(still) : javaComplaint()
 }
 
-const wrong = installPrograms()
+const isForStack = process.argv.includes('--stack')
+const wrong = installPrograms(PROGRAMS.filter(({ onlyTests }) => onlyTests !== true || !isForStack))
 if (wrong === undefined) {
   await kafkaJars()
-  await registryHome()
+  if (!isForStack) await registryHome()
 } else {
   process.stderr.write(`${wrong}\n`)
   process.exitCode = 1

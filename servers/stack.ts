@@ -49,16 +49,16 @@ function readOptions(args: readonly string[]): StackOptions | undefined {
 /** What runs, in the order of its start. */
 class Stack {
   readonly #running: { readonly name: string; readonly stop: () => Promise<void> }[] = []
-  #isOver = false
+  readonly #over = new AbortController()
 
   async start<T extends { stop: () => Promise<void> }>(
     name: string,
     start: () => Promise<T>,
   ): Promise<T> {
     const startedMs = performance.now()
-    if (this.#isOver) throw new Error('stopped')
+    this.#over.signal.throwIfAborted()
     const server = await start()
-    if (this.#isOver) await server.stop()
+    if (this.#over.signal.aborted) await server.stop()
     this.#running.push({ name, stop: () => server.stop() })
     console.log(`${name} (${((performance.now() - startedMs) / 1000).toFixed(1)} s)`)
     return server
@@ -66,7 +66,7 @@ class Stack {
 
   /** Also what is still starting stops, when it has started. */
   async stop(): Promise<void> {
-    this.#isOver = true
+    this.#over.abort()
     for (const { name, stop } of this.#running.splice(0).reverse()) {
       await stop()
       console.log(`${name} stopped`)
@@ -188,7 +188,7 @@ function nextWords({ environment, prometheus, data, more }: NextWords): string {
 
 /** Programs that are missing are installed or told. */
 function ensurePrograms(): boolean {
-  const args = ['--import', 'tsx', 'servers/install.ts']
+  const args = ['--import', 'tsx', 'servers/install.ts', '--stack']
   return spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit' }).status === 0
 }
 

@@ -38,6 +38,8 @@ const CATALOGUE = {
   GENERATION_CHANGED: { retryable: false, exitCode: 1 },
   REJECTS_ABOVE_LIMIT: { retryable: false, exitCode: 1 },
   REJECTS_UNWRITABLE: { retryable: false, exitCode: 1 },
+  /** The address of metrics and health cannot be listened at. */
+  HTTP_LISTEN_FAILED: { retryable: false, exitCode: 1 },
   /** A result left the range of its column's type; it is never rounded or wrapped. */
   VALUE_OUT_OF_RANGE: { retryable: false, exitCode: 1 },
 } as const satisfies Record<string, { retryable: boolean; exitCode: 1 | 2 }>

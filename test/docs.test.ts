@@ -46,7 +46,9 @@ test('every link of a page leads somewhere', () => {
 test('every file that a page names exists', () => {
   const missing = pages.flatMap((page) => {
     const named = [
-      ...read(page).matchAll(/`((?:src|test|docs|scripts|schemas|demo|bench)\/[^`\s*<]*)`/g),
+      ...read(page).matchAll(
+        /`((?:src|test|docs|scripts|schemas|demo|bench|servers|examples|deploy)\/[^`\s*<]*)`/g,
+      ),
     ]
     const files = named.map(([, file = '']) => file)
     return files

@@ -10,12 +10,28 @@ import process from 'node:process'
 import type { OfflineDefinition, OnlineDefinition, Pipeline } from '../core/definition.ts'
 import type { DuckDb } from '../duckdb/database.ts'
 import type { RunParts } from '../engine/parts.ts'
-import type { Clock, Log, OnlineStore, RecordSource, StateHead } from '../engine/ports.ts'
+import type {
+  Clock,
+  Decoder,
+  Log,
+  OnlineStore,
+  RecordSource,
+  RejectSink,
+  StateHead,
+} from '../engine/ports.ts'
 import { TidemarkError } from '../errors.ts'
 import { createDecoder } from '../format/decoder.ts'
+import { createDeadLetterTopic } from '../kafka/dead-letter-topic.ts'
+import { createGroupLease } from '../kafka/group-lease.ts'
+import { createKafkaLog } from '../kafka/kafka-log.ts'
+import type { KafkaSource } from '../kafka/kafka-log.ts'
 import { LevelOnlineStore } from '../leveldb/online-store.ts'
-import { openStateCopy } from '../leveldb/readers.ts'
+import { openOnlineCopy, openStateCopy } from '../leveldb/readers.ts'
+import type { OnlineStoreReader } from '../leveldb/readers.ts'
 import { LevelPartitionState } from '../leveldb/state.ts'
+import { createRedisOnlineStore, openRedisReader } from '../redis/online-store.ts'
+import type { RedisReader } from '../redis/online-store.ts'
+import { createSchemaRegistry } from '../registry/schema-registry.ts'
 import { FileRejectSink } from '../rejects/file-reject-sink.ts'
 import { createFileLog } from '../source/file-log.ts'
 import { DeltaTableStore } from '../table/delta-table.ts'
@@ -51,29 +67,29 @@ export class OpenedParts implements AsyncDisposable {
   }
 }
 
-/** @throws DEFINITION_INVALID where this build lacks an adapter that the pipeline names. */
+/** @throws DEFINITION_INVALID, SOURCE_* where the log cannot be read or its timestamps cannot be trusted */
 export async function openRunParts(
   pipeline: Pipeline,
   opened: OpenedParts,
   { clock, log }: Surroundings,
 ): Promise<RunParts> {
   const { online, offline } = pipeline.sinks
-  checkAvailable(pipeline)
+  const kafka = pipeline.source.log.kind === 'kafka' ? pipeline.source.log : undefined
   makeDirectory('state', pipeline.state)
-  const source = opened.add(openSource(pipeline))
-  const decoder = createDecoder(pipeline)
+  const source = opened.add(openSource(pipeline, { clock, log }))
+  if (isKafka(source)) await source.checkTimestamps()
   const tables = offline && (await openTables(pipeline, offline, opened, { clock, log }))
   return {
     pipeline,
     source,
-    lease: undefined,
-    decoder,
+    lease: kafka && opened.add(createGroupLease(kafka, { clock, log })),
+    decoder: openDecoder(pipeline, { clock, log }),
     peekState: (partition) => peekState(pipeline, partition),
     openState: (partition) => openState(pipeline, partition),
-    online: online && opened.add(await openOnline(online, clock)),
+    online: online && opened.add(await openOnline(pipeline, online, clock)),
     tables: tables?.store,
     generations: new GenerationRecords(tables?.storage ?? new LocalTableStorage(pipeline.state)),
-    rejects: opened.add(new FileRejectSink(pipeline.rejects.directory, source.topic)),
+    rejects: opened.add(openRejects(pipeline, { clock, log })),
     clock,
     log,
     run: newRunId(clock.wallMs()),
@@ -87,31 +103,34 @@ function newRunId(wallMs: number): string {
   return `${started}Z-${randomBytes(3).toString('hex')}`
 }
 
-/** What a pipeline may name and this build cannot do; undefined where it can do all of it. */
-export function unavailable(pipeline: Pipeline): string | undefined {
-  const { source, sinks } = pipeline
-  if (source.log.kind === 'kafka') {
-    return 'source.kafka: this version reads no Kafka topics yet; available: source.files (a directory of 0.jsonl, 1.jsonl ...)'
-  }
-  if (source.format.kind === 'avro-registry') {
-    return 'source.avro: this version asks no schema registry yet; available: format: json, and avro: FILE'
-  }
-  if (sinks.online?.kind === 'redis') {
-    return 'sinks.online.redis: this version writes to no Redis yet; available: sinks.online.leveldb (a directory)'
-  }
-  return undefined
+export function openSource(
+  { source: { log: definition } }: Pipeline,
+  surroundings: Surroundings,
+): RecordSource | KafkaSource {
+  return definition.kind === 'files'
+    ? createFileLog(definition.directory)
+    : createKafkaLog(definition, surroundings)
 }
 
-export function checkAvailable(pipeline: Pipeline): void {
-  const problem = unavailable(pipeline)
-  if (problem !== undefined) throw new TidemarkError('DEFINITION_INVALID', problem)
+export function isKafka(source: RecordSource): source is KafkaSource {
+  return 'checkTimestamps' in source
 }
 
-/** @throws DEFINITION_INVALID */
-export function openSource(pipeline: Pipeline): RecordSource {
-  const { log } = pipeline.source
-  if (log.kind === 'files') return createFileLog(log.directory)
-  throw new TidemarkError('DEFINITION_INVALID', unavailable(pipeline) ?? 'source')
+export function openDecoder(pipeline: Pipeline, { clock, log }: Surroundings): Decoder {
+  const { format } = pipeline.source
+  if (format.kind !== 'avro-registry') return createDecoder(pipeline)
+  return createDecoder(pipeline, { schemas: createSchemaRegistry(format.registry, { log }), clock })
+}
+
+function openRejects(pipeline: Pipeline, { clock, log }: Surroundings): RejectSink {
+  const { source, rejects } = pipeline
+  if (rejects.topic === undefined || source.log.kind !== 'kafka')
+    return new FileRejectSink(rejects.directory, topicOf(pipeline))
+  return createDeadLetterTopic({ definition: source.log, topic: rejects.topic, clock, log })
+}
+
+export function topicOf({ source: { log } }: Pipeline): string {
+  return log.kind === 'kafka' ? log.topic : path.basename(log.directory)
 }
 
 export function stateDirectory(pipeline: Pipeline, partition: number): string {
@@ -131,15 +150,24 @@ async function peekState(pipeline: Pipeline, partition: number): Promise<StateHe
   return head
 }
 
-async function openOnline(online: OnlineDefinition, clock: Clock): Promise<OnlineStore> {
-  const directory = onlineDirectory(online)
-  makeDirectory('sinks.online.leveldb', directory)
-  return LevelOnlineStore.open(directory, { nowMs: () => clock.wallMs() })
+async function openOnline(
+  { name }: Pipeline,
+  online: OnlineDefinition,
+  clock: Clock,
+): Promise<OnlineStore> {
+  if (online.kind === 'redis') return createRedisOnlineStore(online, { pipeline: name })
+  makeDirectory('sinks.online.leveldb', online.directory)
+  return LevelOnlineStore.open(online.directory, { nowMs: () => clock.wallMs() })
 }
 
-export function onlineDirectory(online: OnlineDefinition): string {
-  if (online.kind === 'leveldb') return online.directory
-  throw new TidemarkError('DEFINITION_INVALID', 'sinks.online: expected leveldb in this version')
+/** For a command that only reads, beside a run. Undefined: there is no store yet. */
+export async function openOnlineReader(
+  { name }: Pipeline,
+  online: OnlineDefinition,
+  clock: Clock,
+): Promise<OnlineStoreReader | RedisReader | undefined> {
+  if (online.kind === 'redis') return openRedisReader(online, { pipeline: name })
+  return openOnlineCopy(online.directory, { nowMs: () => clock.wallMs() })
 }
 
 export interface OpenTables {

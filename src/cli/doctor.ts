@@ -4,9 +4,9 @@
  */
 import { createCalendar } from '../core/day.ts'
 import type { Pipeline } from '../core/definition.ts'
-import type { Clock, RecordSource } from '../engine/ports.ts'
+import type { Clock, Log, RecordSource } from '../engine/ports.ts'
 import { TidemarkError } from '../errors.ts'
-import { unavailable } from './compose.ts'
+import { openDecoder } from './compose.ts'
 import { checkPlaces } from './doctor-places.ts'
 import { checkDisorder, checkEventTimes, checkKeys, checkRejects } from './doctor-records.ts'
 import type { Finding } from './finding.ts'
@@ -18,9 +18,9 @@ import { bytesWords, instantWords, plural } from './words.ts'
 
 export interface DoctorRequest {
   readonly pipeline: Pipeline
-  /** Undefined where this build has no adapter for it. */
-  readonly source: RecordSource | undefined
+  readonly source: RecordSource
   readonly clock: Clock
+  readonly log: Log
   readonly sample: SampleRequest
 }
 
@@ -28,20 +28,18 @@ export async function examinePipeline({
   pipeline,
   source,
   clock,
+  log,
   sample,
 }: DoctorRequest): Promise<Finding[]> {
-  const missing = unavailable(pipeline)
   return [
-    missing === undefined
-      ? {
-          check: 'definition',
-          verdict: 'ok',
-          detail: `${pipeline.name}: ${plural(pipeline.views.length, 'view')}`,
-        }
-      : { check: 'definition', verdict: 'problem', detail: missing },
+    {
+      check: 'definition',
+      verdict: 'ok',
+      detail: `${pipeline.name}: ${plural(pipeline.views.length, 'view')}`,
+    },
     checkClock(clock),
     ...(await checkPlaces(pipeline)),
-    ...(source === undefined ? [] : await checkSource(pipeline, source, clock, sample)),
+    ...(await checkSource({ pipeline, source, clock, log, sample })),
   ]
 }
 
@@ -61,12 +59,13 @@ function checkClock(clock: Clock): Finding {
       }
 }
 
-async function checkSource(
-  pipeline: Pipeline,
-  source: RecordSource,
-  clock: Clock,
-  request: SampleRequest,
-): Promise<Finding[]> {
+async function checkSource({
+  pipeline,
+  source,
+  clock,
+  log,
+  sample: request,
+}: DoctorRequest): Promise<Finding[]> {
   try {
     const parts = await locateSample(source, request)
     const bytes = parts.reduce((sum, { endOffset }) => sum + endOffset, 0)
@@ -75,7 +74,11 @@ async function checkSource(
       verdict: 'ok',
       detail: `${source.topic}: ${plural(parts.length, 'partition')}, ${bytesWords(bytes)}`,
     }
-    const sample = await examine(pipeline, source, parts)
+    const sample = await examine(
+      pipeline,
+      { source, decoder: openDecoder(pipeline, { clock, log }) },
+      parts,
+    )
     if (sample.records === 0) {
       return [
         {

@@ -4,8 +4,7 @@ import { Decoded, position } from '../core/event.ts'
 import type { EventBatch } from '../core/event.ts'
 import { planViews } from '../core/view-plan.ts'
 import { formatValue } from '../core/text.ts'
-import type { RecordSource } from '../engine/ports.ts'
-import { createDecoder } from '../format/decoder.ts'
+import type { Decoder, RecordSource } from '../engine/ports.ts'
 import { readSample } from './sample.ts'
 import type { SamplePart } from './sample.ts'
 
@@ -27,14 +26,16 @@ export interface ExaminedSample {
 
 export async function examine(
   pipeline: Pipeline,
-  source: RecordSource,
+  { source, decoder }: { readonly source: RecordSource; readonly decoder: Decoder },
   parts: readonly SamplePart[],
 ): Promise<ExaminedSample> {
-  const decoder = createDecoder(pipeline)
   const tally = new Tally(pipeline, source.topic)
   for (const part of parts) {
     tally.beginPartition(part.partition)
-    for await (const batch of readSample(source, part)) tally.take(decoder.decode(batch))
+    for await (const batch of readSample(source, part)) {
+      await decoder.prepare?.(batch)
+      tally.take(decoder.decode(batch))
+    }
   }
   return tally.sample
 }

@@ -9,7 +9,7 @@ import type { ViewPlan } from '../core/view-plan.ts'
 import type { RunSummary } from '../engine/parts.ts'
 import type { Clock, Log, OnlineValue, RecordSource, Reject, RejectSink } from '../engine/ports.ts'
 import { runPipeline } from '../engine/run-pipeline.ts'
-import { createDecoder } from '../format/decoder.ts'
+import { openDecoder } from './compose.ts'
 import { MemoryGenerations } from '../memory/generations.ts'
 import { MemoryOnlineStore } from '../memory/online-store.ts'
 import { MemoryPartitionState } from '../memory/state.ts'
@@ -50,7 +50,7 @@ export async function previewPipeline(
     {
       pipeline: shown,
       source: sampledSource(source, parts),
-      decoder: createDecoder(shown),
+      decoder: openDecoder(shown, { clock, log }),
       lease: undefined,
       openState: () => MemoryPartitionState.open(),
       peekState: () => Promise.resolve(undefined),

@@ -17,6 +17,7 @@ export interface SamplePart {
   /** Where the sample begins. */
   readonly offset: number
   readonly endOffset: number
+  /** At most: a log may have gaps. */
   readonly records: number
 }
 
@@ -32,6 +33,11 @@ export async function locateSample(
   const share = Math.max(1, Math.ceil(records / partitions))
   const parts: SamplePart[] = []
   for (let partition = 0; partition < partitions && !signal.aborted; partition += 1) {
+    const tail = await source.tail?.(partition, share)
+    if (tail !== undefined) {
+      parts.push({ partition, ...tail })
+      continue
+    }
     await using reader = await source.open(partition, 0)
     const endOffset = await reader.endOffset()
     const found = await lastOffsets(reader, share, (offset) => {
@@ -73,7 +79,8 @@ export async function* readSample(
   await using reader = await source.open(partition, offset)
   for (let next = offset; next < endOffset;) {
     const batch = await reader.read(READ_BYTES)
-    if (batch === undefined) return
+    if (batch === undefined && reader.lag(next) === 0) return
+    if (batch === undefined) continue
     next = batch.nextOffset
     yield batch
   }

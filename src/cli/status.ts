@@ -69,7 +69,7 @@ export async function gatherStatus(
   surroundings: { readonly clock: Clock; readonly log: Log },
 ): Promise<Status> {
   await using opened = new OpenedParts()
-  const source = opened.add(openSource(pipeline))
+  const source = opened.add(openSource(pipeline, surroundings))
   const { partitions } = await source.topology()
   const found: PartitionStatus[] = []
   for (let partition = 0; partition < partitions; partition += 1) {

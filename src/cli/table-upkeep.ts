@@ -25,7 +25,7 @@ export async function compactTables(call: Call<unknown>, viewName?: string): Pro
   using interrupt = call.interrupt()
   await using opened = new OpenedParts()
   const tables = await existingTables(call, pipeline, opened, viewName)
-  const { partitions } = await openSource(pipeline).topology()
+  const { partitions } = await opened.add(openSource(pipeline, call)).topology()
   const states = await finalDays(pipeline, partitions)
   using progress = call.progress('compact')
   const results: Compacted[] = []
@@ -139,7 +139,7 @@ export async function exportView(call: Call<ExportOptions>, viewName: string): P
   const pipeline = await call.pipeline()
   await using opened = new OpenedParts()
   const { view, table } = tableOf(await existingTables(call, pipeline, opened, viewName), 'rows')
-  const { partitions } = await openSource(pipeline).topology()
+  const { partitions } = await opened.add(openSource(pipeline, call)).topology()
   const states = await finalDays(pipeline, partitions)
   const { version, written, kept } = await exportTable(table, {
     directory: call.options.to,

@@ -19,6 +19,14 @@ export interface RecordSource extends AsyncDisposable {
    * a pipeline; the record keeps the answer. 0 in a log that forgets nothing.
    */
   origins(): Promise<readonly number[]>
+  /**
+   * The stretch that the last `records` records of a partition lie in, or what the log still has of them. Absent where only
+   * reading from the beginning can tell.
+   */
+  tail?(
+    partition: number,
+    records: number,
+  ): Promise<{ readonly offset: number; readonly endOffset: number; readonly records: number }>
   /** Reads one partition from `offset` on. @throws OFFSET_GONE where the log begins later. */
   open(partition: number, offset: number): Promise<PartitionReader>
 }

@@ -10,6 +10,7 @@ import { invariant } from '../errors.ts'
 import { compileLeaf, leafKind } from './avro-leaf.ts'
 import type { LeafKind } from './avro-leaf.ts'
 import { datumProblem } from './avro-record.ts'
+import { isInteger } from './avro-value.ts'
 import type { Found, Need, RootReader, Writer } from './avro-writer.ts'
 import type { ValueFormat } from './event-decoder.ts'
 import { createEventDecoder } from './event-decoder.ts'
@@ -83,7 +84,9 @@ class RegistryFormat implements ValueFormat {
       return (root) => {
         const value = read(root)
         if (value === null || value === '') return null
-        return isId && value !== undefined ? String(value as string | number | bigint) : undefined
+        if (!isId) return undefined
+        const isScalar = typeof value === 'string' || isInteger(value)
+        return isScalar ? String(value) : undefined
       }
     })
   }

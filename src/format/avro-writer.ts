@@ -67,22 +67,23 @@ function recordOf(schema: unknown, references: readonly unknown[] = []): types.R
   throw new Error(`it is ${type.typeName}; an event is a record`)
 }
 
-function compileNeed({ segments, compile }: Need, writer: types.RecordType): RootReader {
+function compileNeed(need: Need, writer: types.RecordType): RootReader {
+  const { segments } = need
   let type: Type = writer
   for (const [depth, segment] of segments.entries()) {
     const next = stepInto(type, segment)
     // A record without the field; any other type has no fields at all.
     if (next === undefined) {
       return type.typeName === 'record'
-        ? compile(null, () => null)
-        : compile(undefined, compilePath(segments.slice(0, depth)))
+        ? need.compile(null, () => null)
+        : need.compile(undefined, compilePath(segments.slice(0, depth)))
     }
     const [only, ...others] = nonNull(next)
-    if (only === undefined) return compile(null, () => null)
+    if (only === undefined) return need.compile(null, () => null)
     if (others.length > 0) {
-      return compile(undefined, compilePath(segments.slice(0, depth + 1)))
+      return need.compile(undefined, compilePath(segments.slice(0, depth + 1)))
     }
     type = only
   }
-  return compile(type, compilePath(segments))
+  return need.compile(type, compilePath(segments))
 }

@@ -49,7 +49,7 @@ export class AbortedTransactions {
   #begin(lastOffset: number): void {
     for (
       let next = this.#pending.at(-1);
-      next !== undefined && next.firstOffset < lastOffset;
+      next !== undefined && next.firstOffset <= lastOffset;
       next = this.#pending.at(-1)
     ) {
       this.#open.set(next.producerId, next)

@@ -34,7 +34,7 @@ export interface WireRequest {
   readonly apiVersion: number
   /** Versions with compact fields and tags have them in the headers too. */
   readonly isFlexible?: boolean
-  readonly body: WireWriter
+  readonly body: Pick<WireWriter, 'buf' | 'buffer'>
 }
 
 const HANDSHAKE_MS = 10_000

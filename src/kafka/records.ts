@@ -57,7 +57,7 @@ export function trimColumns({
     keyEnds: columns.keyEnds.subarray(0, count),
     valueStarts: columns.valueStarts.subarray(0, count),
     valueEnds: columns.valueEnds.subarray(0, count),
-    ...(headers && { headers: headers.slice(0, count) }),
+    ...(headers && { headers: headers }),
   }
 }
 

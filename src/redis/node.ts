@@ -182,6 +182,7 @@ const ONCE = {
   disableClientInfo: true,
   // Old servers and proxies know it too; nothing here needs the other.
   protocol: 2,
+  replyMapping: 'legacy',
   disconnectTimeout: 200,
 } satisfies RedisOptions
 

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Decoded } from '../../src/core/event.ts'
 import type { FieldType, Value } from '../../src/core/value.ts'
-import { createDecoder } from '../../src/format/decoder.ts'
 import { createJsonDecoder } from '../../src/format/json.ts'
 import type { Shape, TestRecord } from './pipeline.ts'
 import { batchOf, decodeOne, pipelineOf, readJsonField, TIME } from './pipeline.ts'
@@ -293,9 +292,22 @@ test('a batch of ASCII and one with other text are read alike', () => {
   expect(mixed.columns[0]).toEqual(['ab', 'né'])
 })
 
-test('a schema registry is refused with the format that works without one', () => {
-  const format = { kind: 'avro-registry', registry: 'http://registry', subject: 's' } as const
-  expect(() => createDecoder(pipelineOf({ fields: {}, format }))).toThrow(
-    /comes with the Kafka source.*schema file.*DEFINITION_INVALID/,
-  )
+test("the prefix of a registry's serializer before the text is passed over", () => {
+  const text = `{"ts":${TIME},"f":"né","n":12345678901234567890}`
+  for (const id of [1, 200, 0x7fff_ffff]) {
+    const prefix = Buffer.alloc(5)
+    prefix.writeInt32BE(id, 1)
+    const decoder = decoderOf({ fields: { f: { kind: 'string' }, n: { kind: 'double' } } })
+    const records = [{ value: Buffer.concat([prefix, Buffer.from(text)]) }, { value: text }]
+    const batch = decoder.decode(batchOf(records))
+    expect([...batch.outcomes]).toEqual([Decoded.EVENT, Decoded.EVENT])
+    expect(batch.columns[0]).toEqual(['né', 'né'])
+    expect(batch.columns[1]).toEqual([12345678901234567890, 12345678901234567890])
+  }
+})
+
+test.each([[[0]], [[0, 0, 0, 0, 1]], [[0, 0, 0, 0, 1, 0x7b]]])('%j is no JSON', (bytes) => {
+  const batch = decodeOne(decoderOf({ fields: {} }), { value: Buffer.from(bytes) })
+  expect(batch.outcomes[0]).toBe(Decoded.UNDECODABLE)
+  expect(batch.problems.get(0)).toContain('not JSON')
 })

@@ -24,6 +24,12 @@ function text(file: string): string {
   return readFileSync(at(file), 'utf8')
 }
 
+function found(pattern: RegExp, file: string): string {
+  const value = pattern.exec(text(file))?.[1]
+  if (value === undefined) throw new Error(`${file} has nothing like ${String(pattern)}`)
+  return value
+}
+
 function services(): Readonly<Record<string, Service>> {
   return (parse(text('docker-compose.yml')) as { services: Record<string, Service> }).services
 }
@@ -41,16 +47,11 @@ test('every service says when it is healthy, itself or by its image', () => {
 })
 
 test('the composition runs the versions that the tests run', () => {
-  const [, kafka] = /<artifactId>kafka_2\.13<\/artifactId>\s*<version>([^<]+)/.exec(
-    text('servers/kafka.pom.xml'),
-  ) ?? ['', 'none']
-  const [, registry] = /APICURIO_VERSION = '([^']+)'/.exec(text('servers/registry.ts')) ?? [
-    '',
-    'none',
-  ]
+  const kafka = found(/kafka_2\.13<\/artifactId>\s*<version>([^<]+)/, 'servers/kafka.pom.xml')
+  const registry = found(/APICURIO_VERSION = '([^']+)'/, 'servers/registry.ts')
   const images = Object.values(services()).map(({ image }) => image)
-  expect(images).toContain(`apache/kafka:${kafka ?? ''}`)
-  expect(images).toContain(`apicurio/apicurio-registry-mem:${registry ?? ''}`)
+  expect(images).toContain(`apache/kafka:${kafka}`)
+  expect(images).toContain(`apicurio/apicurio-registry-mem:${registry}`)
   expect(images.filter((image) => !/:[\w.-]+$/.test(image) || image.endsWith(':latest'))).toEqual(
     [],
   )

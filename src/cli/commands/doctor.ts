@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { action, definePipelineCommand, wholeNumber } from '../command.ts'
 import type { Call } from '../command.ts'
-import { OpenedParts, openSource, unavailable } from '../compose.ts'
+import { OpenedParts, openSource } from '../compose.ts'
 import { examinePipeline } from '../doctor.ts'
 import type { Finding } from '../finding.ts'
 import { plural } from '../words.ts'
@@ -37,7 +37,7 @@ async function examine(call: Call<DoctorOptions>): Promise<Finding[]> {
   const pipeline = await call.pipeline()
   using interrupt = call.interrupt()
   await using opened = new OpenedParts()
-  const source = unavailable(pipeline) === undefined ? opened.add(openSource(pipeline)) : undefined
+  const source = opened.add(openSource(pipeline, call))
   using progress = call.progress('doctor')
   const sample = {
     records: call.options.records,
@@ -45,7 +45,7 @@ async function examine(call: Call<DoctorOptions>): Promise<Finding[]> {
     onProgress: (done: number, total: number): void =>
       progress.update(done, total, 'looking for the last records'),
   }
-  return await examinePipeline({ pipeline, source, clock: call.clock, sample })
+  return await examinePipeline({ pipeline, source, clock: call.clock, log: call.log, sample })
 }
 
 const MARKS = { ok: 'ok', warning: 'WARN', problem: 'FAIL' } as const

@@ -5,10 +5,9 @@ import type { Pipeline } from '../../core/definition.ts'
 import type { ViewPlan } from '../../core/view-plan.ts'
 import type { OnlineValue } from '../../engine/ports.ts'
 import { TidemarkError } from '../../errors.ts'
-import { openOnlineCopy } from '../../leveldb/readers.ts'
 import { action, definePipelineCommand } from '../command.ts'
 import type { Call } from '../command.ts'
-import { checkAvailable, onlineDirectory, OpenedParts, openTables } from '../compose.ts'
+import { OpenedParts, openOnlineReader, openTables } from '../compose.ts'
 import { readOfflineRow } from '../offline-row.ts'
 import { entityData, entityWords, shownColumns } from '../online-view.ts'
 import { findView, parseDayArgument, parseEntity } from '../view-argument.ts'
@@ -35,7 +34,6 @@ export function getCommand(): Command {
     .action(
       action<GetOptions, [view: string, fields: string[]]>(async (call, name, fields) => {
         const pipeline = await call.pipeline()
-        checkAvailable(pipeline)
         const view = findView(pipeline, name)
         const entity = parseEntity(view, fields)
         if (call.options.offline === undefined) await getOnline(call, pipeline, { view, entity })
@@ -51,13 +49,12 @@ interface Wanted {
 
 async function getOnline(
   call: Call<GetOptions>,
-  { sinks }: Pipeline,
+  pipeline: Pipeline,
   { view, entity }: Wanted,
 ): Promise<void> {
-  if (sinks.online === undefined) throw noSink('sinks.online', 'an online store')
-  const store = await openOnlineCopy(onlineDirectory(sinks.online), {
-    nowMs: () => call.clock.wallMs(),
-  })
+  const { online } = pipeline.sinks
+  if (online === undefined) throw noSink('sinks.online', 'an online store')
+  const store = await openOnlineReader(pipeline, online, call.clock)
   try {
     const value = await store?.read(view.onlineName, entity)
     if (value === undefined) notFound(call, { view, entity }, 'no value: never written, or expired')

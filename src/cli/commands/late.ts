@@ -5,7 +5,7 @@ import { position } from '../../core/event.ts'
 import type { Reject } from '../../engine/ports.ts'
 import { readLate } from '../../rejects/read-rejects.ts'
 import { action, definePipelineCommand, wholeNumber } from '../command.ts'
-import { openSource } from '../compose.ts'
+import { topicOf } from '../compose.ts'
 import { instantOrNull, plural } from '../words.ts'
 
 interface ListOptions {
@@ -29,8 +29,9 @@ function listCommand(): Command {
     .option('--limit <count>', 'records to show', wholeNumber, 20)
     .action(
       action<ListOptions>(async ({ options, json, out, pipeline }) => {
-        const { rejects, ...rest } = await pipeline()
-        const { topic } = openSource({ rejects, ...rest })
+        const opened = await pipeline()
+        const { rejects } = opened
+        const topic = topicOf(opened)
         const shown: Reject[] = []
         let count = 0
         for await (const reject of readLate(rejects.directory)) {

@@ -4,7 +4,7 @@ import { formatDay } from '../../core/day.ts'
 import { position } from '../../core/event.ts'
 import { action, definePipelineCommand, wholeNumber } from '../command.ts'
 import type { Call } from '../command.ts'
-import { checkAvailable, OpenedParts, openSource } from '../compose.ts'
+import { OpenedParts, openSource } from '../compose.ts'
 import { entityData, shownColumns } from '../online-view.ts'
 import type { Output } from '../output.ts'
 import { previewPipeline } from '../preview.ts'
@@ -44,10 +44,9 @@ export function previewCommand(): Command {
 
 async function fold(call: Call<PreviewOptions>): Promise<{ preview: Preview; topic: string }> {
   const pipeline = await call.pipeline()
-  checkAvailable(pipeline)
   using interrupt = call.interrupt()
   await using opened = new OpenedParts()
-  const source = opened.add(openSource(pipeline))
+  const source = opened.add(openSource(pipeline, call))
   using progress = call.progress('preview')
   const { signal } = interrupt
   const parts = await locateSample(source, {

@@ -6,7 +6,6 @@ import type { PipelineComparison } from '../../definition/compare.ts'
 import { describePipeline } from '../../definition/describe.ts'
 import { loadPipeline } from '../../definition/load.ts'
 import { action, definePipelineCommand } from '../command.ts'
-import { unavailable } from '../compose.ts'
 import { outline } from '../outline.ts'
 import type { Output } from '../output.ts'
 
@@ -36,8 +35,6 @@ export function validateCommand(): Command {
         if (json) out.json(report(pipeline, comparison))
         else if (comparison) printComparison(out, comparison)
         else printPipeline(out, call.pipelineFile(), pipeline)
-        const missing = unavailable(pipeline)
-        if (missing !== undefined) call.tell(`note: ${missing}`)
         if (comparison?.needsVersion === true) call.fail(2)
       }),
     )
