@@ -48,8 +48,16 @@ module.exports = {
       name: 'adapters-see-only-the-ports',
       severity: 'error',
       comment: 'Of the engine an adapter knows ports.ts.',
-      from: { path: `^src/(${ADAPTERS})/` },
+      from: { path: `^src/(${ADAPTERS})/`, pathNot: '^src/(metrics|http)/' },
       to: { path: '^src/engine/', pathNot: '^src/engine/ports\\.ts$' },
+    },
+    {
+      name: 'watchers-see-where-a-run-stands',
+      severity: 'error',
+      comment:
+        'Metrics and health read the progress of a run; of the engine they know nothing that acts.',
+      from: { path: '^src/(metrics|http)/' },
+      to: { path: '^src/engine/', pathNot: '^src/engine/(ports|parts|meters)\\.ts$' },
     },
     {
       name: 'adapters-do-not-know-each-other',

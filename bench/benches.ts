@@ -4,10 +4,12 @@ import { decode } from './decode.ts'
 import { endToEnd } from './end-to-end.ts'
 import { fold } from './fold.ts'
 import { online } from './online.ts'
+import { records } from './records.ts'
 import { slots } from './slots.ts'
 import { table } from './table.ts'
 
 export const BENCHES: ReadonlyMap<string, Bench> = new Map([
+  ['records', records],
   ['decode', decode],
   ['fold', fold],
   ['online', online],

@@ -6,10 +6,11 @@
  *     3 the proof   DuckDB recomputes every sink from the dataset; exit code 1 where anything differs
  *     4 a month     one airport out of its table
  *
- * Options: --limit N (the flights of some airports, about N), --keep (go on from the state that the last run left).
+ * Options: --limit N (the flights of some airports, about N), --keep (go on from the state that the last run left), --kafka and
+ * --redis (a real broker and a real Redis, started for the demo, in place of the embedded log and store).
  */
 import { spawn } from 'node:child_process'
-import { rm } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
@@ -24,6 +25,7 @@ import { countLate } from './expected.ts'
 import { FLIGHTS, PARTITIONS, loadFlights, prepareLog } from './flights.ts'
 import { monthLines } from './month.ts'
 import { prove, withDatabase } from './proof.ts'
+import { produceLog, startServers } from './servers.ts'
 
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const DATASET = path.join(ROOT, 'node_modules', 'vega-datasets', 'data', 'flights-3m.parquet')
@@ -35,16 +37,25 @@ const INTERRUPTED_EXIT_CODE = 130
 interface DemoOptions {
   readonly limit: number
   readonly keep: boolean
+  readonly kafka: boolean
+  readonly redis: boolean
 }
 
 function readOptions(args: readonly string[]): DemoOptions | undefined {
   try {
     const { values } = parseArgs({
       args: [...args],
-      options: { limit: { type: 'string' }, keep: { type: 'boolean', default: false } },
+      options: {
+        limit: { type: 'string' },
+        keep: { type: 'boolean', default: false },
+        kafka: { type: 'boolean', default: false },
+        redis: { type: 'boolean', default: false },
+      },
     })
     const limit = Number(values.limit ?? FLIGHTS)
-    return Number.isInteger(limit) && limit > 0 ? { limit, keep: values.keep } : undefined
+    // What servers that are started anew hold does not go with a state that is kept.
+    const isPossible = !(values.keep && (values.kafka || values.redis))
+    return Number.isInteger(limit) && limit > 0 && isPossible ? { ...values, limit } : undefined
   } catch {
     return undefined
   }
@@ -53,25 +64,30 @@ function readOptions(args: readonly string[]): DemoOptions | undefined {
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2))
   if (options === undefined) {
-    process.stderr.write('usage: npm run demo -- [--limit N] [--keep]\n')
+    process.stderr.write('usage: npm run demo -- [--limit N] [--keep | --kafka --redis]\n')
     return USAGE_EXIT_CODE
   }
   process.chdir(ROOT)
   const startedMs = performance.now()
   const place = path.resolve(process.env['DEMO_DATA'] ?? DEFAULT_PLACE)
-  const pipeline = await loadPipeline(PIPELINE_FILE, { ...process.env, DEMO_DATA: place })
-  return withDatabase(path.join(place, 'duckdb'), async (database) => {
+  await mkdir(place, { recursive: true })
+  await using servers =
+    options.kafka || options.redis ? await startServers(place, PIPELINE_FILE, options) : undefined
+  const file = servers?.file ?? PIPELINE_FILE
+  const pipeline = await loadPipeline(file, { ...process.env, DEMO_DATA: place })
+  return await withDatabase(path.join(place, 'duckdb'), async (database) => {
     await loadFlights(database, { dataset: DATASET, limit: options.limit })
     const cached = await stepLog(database, path.join(place, 'log'))
+    if (servers?.brokers !== undefined) await stepTopic(servers.brokers, path.join(place, 'log'))
     if (!options.keep || !cached) await forget(place)
-    const exitCode = await stepRun(place)
+    const exitCode = await stepRun(place, file, options)
     if (exitCode !== 0) return exitCode
     const differ = await stepProof(database, pipeline)
     const { airport, lines } = await monthLines(database)
     heading(4, `A month of ${airport}`)
     for (const line of lines) console.log(line)
     console.log(`\nAll of it in ${((performance.now() - startedMs) / 1000).toFixed(1)} s.\n`)
-    console.log(nextCommands(airport, path.relative(ROOT, place) || '.'))
+    if (servers === undefined) console.log(nextCommands(airport, path.relative(ROOT, place) || '.'))
     return differ === 0 ? 0 : 1
   })
 }
@@ -97,6 +113,17 @@ async function stepLog(database: DuckDb, directory: string): Promise<boolean> {
   return cached
 }
 
+async function stepTopic(brokers: string, directory: string): Promise<void> {
+  const startedMs = performance.now()
+  const terminal = createTerminal(process.stderr)
+  using progress = startProgress('topic', { terminal, clock: systemClock, tell: console.error })
+  const records = await produceLog(brokers, directory, (done) => {
+    progress.update(done, FLIGHTS, `${countWords(done)} records produced`)
+  })
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
+  console.log(`${countWords(records)} records produced to Kafka at ${brokers} in ${seconds} s`)
+}
+
 async function forget(place: string): Promise<void> {
   for (const name of ['state', 'online', 'features']) {
     await rm(path.join(place, name), { recursive: true, force: true })
@@ -104,9 +131,17 @@ async function forget(place: string): Promise<void> {
 }
 
 /** The very command that one would type, in a process of its own. */
-async function stepRun(place: string): Promise<number> {
-  heading(2, 'The run: state in LevelDB, values online in LevelDB, tables in Delta')
-  console.log(`$ tidemark run -f ${PIPELINE_FILE} --until-end`)
+async function stepRun(
+  place: string,
+  file: string,
+  { kafka, redis }: DemoOptions,
+): Promise<number> {
+  const log = kafka ? 'the log in Kafka, ' : ''
+  heading(
+    2,
+    `The run: ${log}state in LevelDB, values in ${redis ? 'Redis' : 'LevelDB'}, tables in Delta`,
+  )
+  console.log(`$ tidemark run -f ${path.relative(ROOT, file)} --until-end`)
   const args = [
     '--max-semi-space-size=32',
     '--import',
@@ -114,7 +149,7 @@ async function stepRun(place: string): Promise<number> {
     'src/cli/main.ts',
     'run',
     '-f',
-    PIPELINE_FILE,
+    file,
     '--until-end',
   ]
   const interrupts: NodeJS.Signals[] = []

@@ -1,9 +1,10 @@
 /** The proof: every sink recomputed by DuckDB straight from the dataset, and compared. */
 import { rm } from 'node:fs/promises'
+import { openOnlineReader } from '../src/cli/compose.ts'
+import { systemClock } from '../src/cli/system-clock.ts'
 import type { Pipeline } from '../src/core/definition.ts'
 import { DuckDb } from '../src/duckdb/database.ts'
 import { invariant } from '../src/errors.ts'
-import { openOnlineCopy } from '../src/leveldb/readers.ts'
 import { readRejects } from '../src/rejects/read-rejects.ts'
 import { compareOnline, compareRows, readTable } from './compare.ts'
 import type { Comparison } from './compare.ts'
@@ -34,14 +35,14 @@ export async function prove(
   tell: (proven: Proven) => void,
 ): Promise<void> {
   const { offline, online } = pipeline.sinks
-  invariant(offline && online?.kind === 'leveldb', 'the pipeline of the demo has both sinks')
+  invariant(offline && online, 'the pipeline of the demo has both sinks')
   await computeAccepted(database, pipeline)
   for (const view of pipeline.views) {
     await computeRows(database, view)
     await readTable(database, view, offline.location)
     tell({ what: `rows of ${view.name}`, ...(await compareRows(database, view)) })
   }
-  const store = await openOnlineCopy(online.directory, { nowMs: () => Date.now() })
+  const store = await openOnlineReader(pipeline, online, systemClock)
   invariant(store, 'a run has filled the online store')
   try {
     for (const view of pipeline.views) {

@@ -5,6 +5,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import type { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from './ports.ts'
 
 /** `requests` go to the server, `answers` come from it. */
@@ -14,6 +15,8 @@ export type Directions = Direction | 'both'
 interface Connection {
   readonly client: Socket
   readonly server: Socket
+  /** What is on its way in each direction, one after the other. */
+  readonly onTheWay: Record<Direction, Promise<void>>
   /** Bytes were lost on it: it can only be cut. */
   hasLost: boolean
 }
@@ -32,7 +35,7 @@ export class TcpProxy implements AsyncDisposable {
   private constructor(port: number, target: number) {
     this.port = port
     this.#target = target
-    this.#listener = net.createServer((client) => this.#connect(client))
+    this.#listener = net.createServer({ allowHalfOpen: true }, (client) => this.#connect(client))
   }
 
   /** Listens on 127.0.0.1 (at a free port where none is said) and passes on to `target` there. */
@@ -113,21 +116,22 @@ export class TcpProxy implements AsyncDisposable {
       client.resetAndDestroy()
       return
     }
-    const server = net.connect({ host: '127.0.0.1', port: this.#target })
-    const connection = { client, server, hasLost: false }
+    const server = net.connect({ host: '127.0.0.1', port: this.#target, allowHalfOpen: true })
+    const onTheWay = { requests: Promise.resolve(), answers: Promise.resolve() }
+    const connection: Connection = { client, server, onTheWay, hasLost: false }
     this.#connections.add(connection)
-    const over = (): void => {
-      this.#connections.delete(connection)
-      client.destroy()
-      server.destroy()
-    }
     for (const socket of [client, server]) {
       socket.setNoDelay(true)
-      socket.on('error', over)
-      socket.on('close', over)
+      socket.on('error', () => reset(connection))
+      socket.on('close', () => {
+        if (client.destroyed && server.destroyed) this.#connections.delete(connection)
+      })
     }
-    client.on('data', (bytes) => this.#pass(connection, 'requests', bytes))
-    server.on('data', (bytes) => this.#pass(connection, 'answers', bytes))
+    for (const direction of ['requests', 'answers'] as const) {
+      const { from, to } = ends(connection, direction)
+      from.on('data', (bytes) => this.#pass(connection, direction, bytes))
+      from.on('end', () => this.#later(connection, direction, () => to.end()))
+    }
     this.#holdOrFlow(connection)
   }
 
@@ -136,26 +140,30 @@ export class TcpProxy implements AsyncDisposable {
       connection.hasLost = true
       return
     }
-    const [from, to] =
-      direction === 'requests'
-        ? [connection.client, connection.server]
-        : [connection.server, connection.client]
     let passed = bytes
     if (direction === 'answers') {
       passed = bytes.subarray(0, this.#answerBytesLeft)
       this.#answerBytesLeft -= passed.length
     }
-    const write = (): void => {
-      if (to.destroyed) return
+    const { from, to } = ends(connection, direction)
+    this.#later(connection, direction, () => {
       if (passed.length < bytes.length) {
         to.write(passed, () => reset(connection))
       } else if (!to.write(passed)) {
         from.pause()
         to.once('drain', () => this.#holdOrFlow(connection))
       }
-    }
-    if (this.#delayMs > 0) setTimeout(write, this.#delayMs)
-    else write()
+    })
+  }
+
+  /** Once the delay is over, and after all that came before. */
+  #later(connection: Connection, direction: Direction, effect: () => void): void {
+    const dueMs = performance.now() + this.#delayMs
+    connection.onTheWay[direction] = connection.onTheWay[direction].then(async () => {
+      const waitMs = dueMs - performance.now()
+      if (waitMs > 0) await sleep(waitMs)
+      if (!ends(connection, direction).to.destroyed) effect()
+    })
   }
 
   #holdOrFlow({ client, server }: Connection): void {
@@ -168,6 +176,13 @@ export class TcpProxy implements AsyncDisposable {
 
 function covers(directions: Directions | undefined, direction: Direction): boolean {
   return directions === 'both' || directions === direction
+}
+
+function ends(
+  { client, server }: Connection,
+  direction: Direction,
+): { readonly from: Socket; readonly to: Socket } {
+  return direction === 'requests' ? { from: client, to: server } : { from: server, to: client }
 }
 
 function reset({ client, server }: Connection): void {

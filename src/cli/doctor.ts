@@ -6,8 +6,10 @@ import { createCalendar } from '../core/day.ts'
 import type { Pipeline } from '../core/definition.ts'
 import type { Clock, Log, RecordSource } from '../engine/ports.ts'
 import { TidemarkError } from '../errors.ts'
+import { createSchemaRegistry } from '../registry/schema-registry.ts'
 import { openDecoder } from './compose.ts'
 import { checkPlaces } from './doctor-places.ts'
+import { checkRegistry } from './doctor-registry.ts'
 import { checkDisorder, checkEventTimes, checkKeys, checkRejects } from './doctor-records.ts'
 import type { Finding } from './finding.ts'
 import { firewallOf } from './firewall.ts'
@@ -39,6 +41,7 @@ export async function examinePipeline({
     },
     checkClock(clock),
     ...(await checkPlaces(pipeline)),
+    ...(await checkRegistry(pipeline, (url) => createSchemaRegistry(url, { log }))),
     ...(await checkSource({ pipeline, source, clock, log, sample })),
   ]
 }

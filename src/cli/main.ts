@@ -3,21 +3,15 @@
  *
  * Commander's own complaints are usage errors and end with 2, whichever code it would choose.
  */
-import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { CommanderError } from 'commander'
 import type { Command } from 'commander'
 import { failureText } from './failure.ts'
 import { createProgram } from './program.ts'
 import { createMask } from './secrets.ts'
+import { packageVersion } from './version.ts'
 
 const USAGE_EXIT_CODE = 2
-
-/** What `package.json` says, beside `src` and `dist` alike. */
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { readonly version: string }).version
-}
 
 /** Commander exits by itself unless every command is told not to. */
 function throwInsteadOfExit(command: Command): void {

@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { explainCommand } from './commands/explain.ts'
 import { getCommand } from './commands/get.ts'
 import { initCommand } from './commands/init.ts'
 import { lateCommand } from './commands/late.ts'
@@ -33,6 +34,7 @@ export function createProgram(version: string): Command {
     runCommand(),
     statusCommand(),
     getCommand(),
+    explainCommand(),
     tableCommand(),
     lateCommand(),
     demoCommand(),

@@ -112,7 +112,7 @@ async function partitionStatus(
 }
 
 /** Another pipeline's numbers under this one's name would be believed. */
-function checkPipeline(pipeline: Pipeline, head: StateHead): void {
+export function checkPipeline(pipeline: Pipeline, head: StateHead): void {
   if (head.pipeline === pipeline.name) return
   throw new TidemarkError(
     'DEFINITION_CHANGED',

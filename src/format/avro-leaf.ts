@@ -67,7 +67,8 @@ export function compileLeaf(leaf: Type, type: FieldType): LeafReader {
   }
 }
 
-function wrongType(): undefined {
+/** What `compileLeaf` gives where no value of the one type is one of the other. */
+export function wrongType(): undefined {
   return undefined
 }
 

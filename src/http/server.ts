@@ -25,7 +25,7 @@ export interface OperationsServer extends AsyncDisposable {
 
 const CONNECTIONS_MAX = 64
 const HEADER_BYTES_MAX = 8_192
-const HEADERS_TIMEOUT_MS = 5_000
+const HEADERS_TIMEOUT_MS = 3_000
 const REQUEST_TIMEOUT_MS = 10_000
 /** Of a connection on which nothing moves while an answer is under way. */
 const SILENT_TIMEOUT_MS = 30_000
@@ -44,7 +44,7 @@ export async function serveOperations(parts: OperationsParts): Promise<Operation
       keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: 1_000,
     },
-    (request, response) => void answer(parts, request, response),
+    (request, response) => void answer(parts, server, { request, response }),
   )
   server.maxConnections = CONNECTIONS_MAX
   server.timeout = SILENT_TIMEOUT_MS
@@ -113,12 +113,12 @@ const INDEX = `tidemark
 
 async function answer(
   parts: OperationsParts,
-  request: IncomingMessage,
-  response: ServerResponse,
+  server: Server,
+  { request, response }: { readonly request: IncomingMessage; readonly response: ServerResponse },
 ): Promise<void> {
   const { method = 'GET', url = '/' } = request
   const isRead = method === 'GET' || method === 'HEAD'
-  // A body that nobody asked for is not waited for: the connection ends with the answer.
+  // A body that nobody asked for is not waited for: the connection ends with the answer. So it does once the server ends.
   const hasBody =
     request.headers['content-length'] !== undefined ||
     request.headers['transfer-encoding'] !== undefined
@@ -131,7 +131,7 @@ async function answer(
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     ...(status === 405 && { allow: 'GET, HEAD' }),
-    ...((hasBody || !isRead) && { connection: 'close' }),
+    ...((hasBody || !isRead || !server.listening) && { connection: 'close' }),
   })
   response.end(method === 'HEAD' ? undefined : body)
 }

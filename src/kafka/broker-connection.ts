@@ -12,7 +12,7 @@ import type { Logger } from 'kafkajs'
 import Connection from 'kafkajs/src/network/connection.js'
 import kafkajsProtocol from 'kafkajs/src/protocol/requests/index.js'
 import { CLIENT_ID, CONNECT_MS } from './client.ts'
-import { connectionFailure } from './connection-failure.ts'
+import { connectionFailure, SILENCE } from './connection-failure.ts'
 import type { Security } from './security.ts'
 import type { WireWriter } from './wire.ts'
 
@@ -37,7 +37,6 @@ export interface WireRequest {
   readonly body: Pick<WireWriter, 'buf' | 'buffer'>
 }
 
-const HANDSHAKE_MS = 10_000
 const KEEP_ALIVE_MS = 60_000
 const API_VERSIONS = 2
 
@@ -63,7 +62,7 @@ export class BrokerConnection {
       ssl,
       sasl: sasl && { ...sasl },
       connectionTimeout: CONNECT_MS,
-      requestTimeout: HANDSHAKE_MS,
+      requestTimeout: options.silenceMs,
       enforceRequestTimeout: false,
     })
   }
@@ -71,9 +70,10 @@ export class BrokerConnection {
   /** @throws ConnectionFailure */
   static async open(address: BrokerAddress, options: ConnectionOptions): Promise<BrokerConnection> {
     const connection = new BrokerConnection(address, options)
+    const handshakeMs = options.silenceMs * 2
     const timer = setTimeout(() => {
-      connection.destroy(`no answer to the first requests within ${HANDSHAKE_MS / 1_000} s`)
-    }, HANDSHAKE_MS)
+      connection.destroy(`${SILENCE} to the first requests within ${handshakeMs / 1_000} s`)
+    }, handshakeMs)
     try {
       await connection.#handshake()
       return connection
@@ -159,7 +159,7 @@ export class BrokerConnection {
       : connectPlain({ host, port }, onConnect)
     socket.setKeepAlive(true, KEEP_ALIVE_MS)
     socket.setNoDelay(true)
-    socket.on('data', (bytes) => {
+    socket.on('data', (bytes: Buffer) => {
       this.#received += bytes.length
     })
     for (const event of ['end', 'error', 'close']) {
@@ -181,7 +181,7 @@ export class BrokerConnection {
       setImmediate(() => {
         if (isOver) return
         if (this.#received === seen) {
-          this.destroy(`no answer within ${(waitMs + silenceMs) / 1_000} s`)
+          this.destroy(`${SILENCE} within ${(waitMs + silenceMs) / 1_000} s`)
           return
         }
         seen = this.#received

@@ -138,7 +138,6 @@ export class KafkaCluster implements AsyncDisposable {
 
   async #open(address: BrokerAddress): Promise<BrokerConnection> {
     const { definition, log, silenceMs } = this.#parts
-    if (this.#isClosed) throw closed(address)
     // A file that cannot be read now may be mended before the next attempt: only success is kept.
     this.#security ??= readSecurity(definition)
     const security = await this.#security.catch((error: unknown) => {
@@ -169,11 +168,7 @@ export class KafkaCluster implements AsyncDisposable {
 }
 
 /** @throws SOURCE_UNREADABLE where the answer is not what was asked for */
-export function decodeAnswer<T>(
-  request: string,
-  answer: Buffer,
-  decode: (answer: Buffer) => T,
-): T {
+export function decodeAnswer<T>(request: string, answer: Buffer, decode: (answer: Buffer) => T): T {
   try {
     return decode(answer)
   } catch (error) {

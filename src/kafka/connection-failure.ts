@@ -10,13 +10,19 @@ export class ConnectionFailure extends Error {
   /** `host:port` */
   readonly address: string
   readonly isRefusal: boolean
+  /** It has lasted for a while already, unlike a connection that is closed now. */
+  readonly isSilence: boolean
 
   constructor(address: string, words: Words, cause: unknown) {
     super(`${address}: ${words.text}`, { cause })
     this.address = address
     this.isRefusal = words.isRefusal
+    this.isSilence = words.text.includes(SILENCE)
   }
 }
+
+/** What the reason of a connection that was given up begins with. */
+export const SILENCE = 'no answer'
 
 interface Words {
   readonly text: string
@@ -50,7 +56,7 @@ function wordsFor(security: Security, cause: unknown): Words {
       `the TLS handshake failed (${message}): the listener may speak plain text; check the port, or leave out source.kafka.tls`,
     )
   }
-  if (LOST.test(message)) return passing(`${lostWords(security)}`)
+  if (LOST.test(message)) return passing(lostWords(security))
   return passing(NETWORK_WORDS[code] ?? message)
 }
 

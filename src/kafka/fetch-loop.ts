@@ -46,6 +46,7 @@ export interface FetchLoopParts {
   readonly reachability: Reachability
   /** The topic as it was when it was opened first. */
   readonly topic: TopicMetadata
+  readonly metadataAgeMsMax: number
 }
 
 const LONG_POLL_MS = 500
@@ -262,7 +263,7 @@ export class FetchLoop {
   #noteFailure(node: number, broker: Broker, asked: readonly Asked[], error: unknown): void {
     if (this.#closed.signal.aborted) return
     if (error instanceof ConnectionFailure) {
-      this.#backOff(node, broker, error.message)
+      this.#backOff(node, broker, error.message, error.isSilence)
       this.#leaders.ask()
       return
     }
@@ -270,9 +271,9 @@ export class FetchLoop {
     if (!(error instanceof TidemarkError)) this.#backOff(node, broker, String(error))
   }
 
-  #backOff(node: number, broker: Broker, reason: string): void {
+  #backOff(node: number, broker: Broker, reason: string, isCertain = false): void {
     const { clock, reachability } = this.#parts
-    reachability.failed(brokerName(node), reason)
+    reachability.failed(brokerName(node), reason, isCertain)
     // The first time at once: a broker closes connections that were idle for long.
     broker.notBeforeMs = clock.monotonicMs() + broker.backoffMs
     broker.backoffMs = Math.min(Math.max(broker.backoffMs * 2, BACKOFF_FIRST_MS), BACKOFF_MAX_MS)

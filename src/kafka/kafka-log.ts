@@ -40,10 +40,13 @@ export interface KafkaLogParts {
   readonly patienceMs?: number
   /** A broker that says nothing for so long, while an answer is due, is taken for gone. */
   readonly silenceMs?: number
+  /** How old what is known of the topic and its leaders may become. */
+  readonly metadataAgeMsMax?: number
 }
 
 const PATIENCE_MS = 15_000
 const SILENCE_MS = 5_000
+const METADATA_AGE_MS_MAX = 60_000
 /** Waiting to be read: of one partition, and of all together. */
 const BUFFER_BYTES_MAX = 4 * 1024 * 1024
 const BUFFERS_BYTES_MAX = 64 * 1024 * 1024
@@ -67,10 +70,12 @@ class KafkaRecordSource implements KafkaSource {
   readonly #cluster: KafkaCluster
   readonly #queries: TopicQueries
   readonly #reachability: Reachability
+  readonly #metadataAgeMsMax: number
   #opened: Promise<Opened> | undefined
 
   constructor(definition: KafkaLog, parts: KafkaLogParts) {
     const { log, clock, patienceMs = PATIENCE_MS, silenceMs = SILENCE_MS } = parts
+    this.#metadataAgeMsMax = parts.metadataAgeMsMax ?? METADATA_AGE_MS_MAX
     this.topic = definition.topic
     this.#definition = definition
     this.#clock = clock
@@ -158,6 +163,7 @@ class KafkaRecordSource implements KafkaSource {
       cluster: this.#cluster,
       clock: this.#clock,
       reachability: this.#reachability,
+      metadataAgeMsMax: this.#metadataAgeMsMax,
       topic,
     })
     return { topic, loop }

@@ -31,6 +31,8 @@ export interface LeadersParts {
   readonly reachability: Reachability
   /** The topic as it was when it was opened first. */
   readonly topic: TopicMetadata
+  /** After so long it is asked for anew, whether or not anything casts doubt on it. */
+  readonly metadataAgeMsMax: number
   /** Partitions that somebody reads. */
   readonly watched: () => Iterable<number>
   readonly changed: () => void
@@ -40,7 +42,8 @@ export interface LeadersParts {
 
 const PAUSE_FIRST_MS = 20
 const PAUSE_MAX_MS = 1_000
-const MAX_AGE_MS = 60_000
+/** Without a doubt for so long, the next one is looked into at once. */
+const CALM_MS = 10_000
 /** A broker that starts may not know a topic, or a password, for a moment. */
 const MISSING_PATIENCE_MS = 5_000
 const REFUSED_PATIENCE_MS = 30_000
@@ -66,7 +69,7 @@ export class Leaders {
 
   /** Undefined while it is not known. */
   of(partition: number): Leader | undefined {
-    if (this.#parts.clock.monotonicMs() - this.#askedMs > MAX_AGE_MS) this.ask()
+    if (this.#parts.clock.monotonicMs() - this.#askedMs > this.#parts.metadataAgeMsMax) this.ask()
     const leader = this.#leaders.get(partition)
     if (leader === undefined) this.ask()
     return leader
@@ -96,7 +99,7 @@ export class Leaders {
     while (this.#isWanted) {
       const sinceMs = clock.monotonicMs() - this.#askedMs
       this.#pauseMs =
-        sinceMs > MAX_AGE_MS / 6 ? 0 : Math.min(this.#pauseMs * 2 + PAUSE_FIRST_MS, PAUSE_MAX_MS)
+        sinceMs > CALM_MS ? 0 : Math.min(this.#pauseMs * 2 + PAUSE_FIRST_MS, PAUSE_MAX_MS)
       await clock.sleep(this.#pauseMs, signal)
       if (signal.aborted) return
       this.#isWanted = false

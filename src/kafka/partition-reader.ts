@@ -37,11 +37,16 @@ const BEHIND_WAIT_MS = 250
 /** So many fetches in a row that found nothing, though the log goes on: the rest of it holds no record any more. */
 const EMPTY_FETCHES_MAX = 3
 
+/** Copied out of their response at once, where they are so small a part of it: they would keep all of it in memory. */
+const SMALL_PART = 1 / 8
+
 interface Waiting {
   fetched: FetchedRecords
   /** Offset that its first record has or exceeds. */
   from: number
   readonly bytes: number
+  /** Not part of a response that holds other partitions' records too. */
+  isOwn: boolean
 }
 
 export class KafkaPartitionReader implements PartitionReader, FetchTarget {
@@ -51,7 +56,8 @@ export class KafkaPartitionReader implements PartitionReader, FetchTarget {
   #waitingBytes = 0
   /** Where the next fetch begins; undefined: the bytes that wait are damaged, and decoding will say so. */
   #fetchOffset: number | undefined
-  #fetchBytes = FETCH_BYTES
+  /** Bytes of the batch at `#fetchOffset`, where a fetch of the usual size did not hold it. */
+  #bytesNeeded: number | undefined
   #end: number
   #emptyFetches = 0
   #failure: { readonly error: unknown } | undefined
@@ -94,11 +100,10 @@ export class KafkaPartitionReader implements PartitionReader, FetchTarget {
   wish(): FetchWish | undefined {
     const offset = this.#fetchOffset
     if (offset === undefined || this.#failure !== undefined || this.#isClosed) return undefined
-    const bytesMax = Math.min(this.#fetchBytes, this.#parts.bufferBytesMax())
-    const hasRoom =
-      this.#waitingBytes === 0 || this.#waitingBytes + bytesMax <= this.#parts.bufferBytesMax()
-    if (!hasRoom) return undefined
-    return { offset, bytesMax: Math.max(bytesMax, this.#fetchBytes), isBehind: this.#isBehind }
+    const room = this.#parts.bufferBytesMax() - this.#waitingBytes
+    const bytesMax = this.#bytesNeeded ?? Math.min(FETCH_BYTES, this.#parts.bufferBytesMax())
+    if (bytesMax > room && this.#waitingBytes > 0) return undefined
+    return { offset, bytesMax, isBehind: this.#isBehind }
   }
 
   take(fetched: FetchedPartition, wish: FetchWish, isFirst: boolean): void {
@@ -110,15 +115,10 @@ export class KafkaPartitionReader implements PartitionReader, FetchTarget {
     }
     this.#emptyFetches = 0
     const { next, bytesNeeded } = this.#walk(fetched.records, wish.offset)
-    if (bytesNeeded > 0) {
-      this.#fetchBytes = bytesNeeded
-      return
-    }
-    this.#fetchBytes = FETCH_BYTES
+    this.#bytesNeeded = bytesNeeded
+    if (bytesNeeded !== undefined) return
     this.#fetchOffset = next
-    const bytes = fetched.records.length
-    this.#waiting.push({ fetched, from: wish.offset, bytes })
-    this.#waitingBytes += bytes
+    this.#keep({ fetched, from: wish.offset, bytes: fetched.records.length, isOwn: false })
     this.#wake?.()
   }
 
@@ -149,6 +149,16 @@ export class KafkaPartitionReader implements PartitionReader, FetchTarget {
     return this.#emptyFetches >= EMPTY_FETCHES_MAX
   }
 
+  /** What is read soon is read from the response; what has to wait is copied, so that the rest of the response is free. */
+  #keep(arrived: Waiting): void {
+    for (const waiting of this.#waiting) makeOwn(waiting)
+    const { records } = arrived.fetched
+    this.#waiting.push(arrived)
+    this.#waitingBytes += arrived.bytes
+    const isSmall = records.length < records.buffer.byteLength * SMALL_PART
+    if (isSmall || this.wish() === undefined) makeOwn(arrived)
+  }
+
   #noteEnd(end: number): void {
     if (end > this.#end) this.#emptyFetches = 0
     this.#end = end
@@ -169,7 +179,10 @@ export class KafkaPartitionReader implements PartitionReader, FetchTarget {
   }
 
   /** The offset after the last whole batch; or how many bytes the first one has, where not even that is whole. */
-  #walk(records: Buffer, from: number): { next: number | undefined; bytesNeeded: number } {
+  #walk(
+    records: Buffer,
+    from: number,
+  ): { readonly next: number | undefined; readonly bytesNeeded: number | undefined } {
     let [next, at] = [from, 0]
     try {
       while (at < records.length) {
@@ -179,9 +192,9 @@ export class KafkaPartitionReader implements PartitionReader, FetchTarget {
         at = end
       }
     } catch {
-      return { next: undefined, bytesNeeded: 0 }
+      return { next: undefined, bytesNeeded: undefined }
     }
-    return { next, bytesNeeded: at === 0 ? batchEnd(records, 0, this.#parts) : 0 }
+    return { next, bytesNeeded: at === 0 ? batchEnd(records, 0, this.#parts) : undefined }
   }
 
   async #somethingComes(waitMs: number): Promise<void> {
@@ -194,6 +207,14 @@ export class KafkaPartitionReader implements PartitionReader, FetchTarget {
     })
     this.#wake = undefined
   }
+}
+
+function makeOwn(waiting: Waiting): void {
+  if (waiting.isOwn) return
+  const { records, aborted } = waiting.fetched
+  waiting.isOwn = true
+  if (records.length < records.buffer.byteLength / 2)
+    waiting.fetched = { records: Buffer.from(records), aborted }
 }
 
 const LAST_OFFSET_DELTA_AT = 23

@@ -35,13 +35,17 @@ export class Reachability {
   get state(): ReachabilityState {
     if (this.#outage === undefined) return { reachable: true }
     const reason = [...this.#failing.values()].at(-1)?.reason
-    return { reachable: false, sinceMs: this.#outage.sinceMs, ...(reason !== undefined && { reason }) }
+    return {
+      reachable: false,
+      sinceMs: this.#outage.sinceMs,
+      ...(reason !== undefined && { reason }),
+    }
   }
 
-  /** `who`: `broker 1`, `leaders`. */
-  failed(who: string, reason: string): void {
+  /** `who`: `broker 1`, `leaders`. `isCertain`: it has lasted already, one failure is enough. */
+  failed(who: string, reason: string, isCertain = false): void {
     const failing = this.#failing.get(who) ?? { times: 0, reason }
-    failing.times += 1
+    failing.times += isCertain ? FAILURES_MIN : 1
     failing.reason = reason
     this.#failing.set(who, failing)
     if (failing.times < FAILURES_MIN || this.#outage !== undefined) return

@@ -31,11 +31,6 @@ export interface DecodeOptions extends Place {
 export interface DecodedRecords extends RecordBatch {
   /** What `bytesMax` left: to be decoded with `from` = `nextOffset`. Undefined when every whole batch was decoded. */
   readonly rest: FetchedRecords | undefined
-  /**
-   * Bytes of the first batch, where not even that one was whole: nothing was decoded, and a fetch of this partition needs
-   * at least so many. Undefined otherwise; a batch that is cut short behind whole ones comes with the next fetch.
-   */
-  readonly bytesNeeded: number | undefined
 }
 
 const BYTES_MAX = 64 * 1024 * 1024
@@ -47,7 +42,9 @@ interface Section extends ByteRange {
 }
 
 /**
- * `loadCodecs` must have been awaited.
+ * `loadCodecs` must have been awaited. A batch that is cut short is left for the next fetch; where it is the first, there are
+ * no records and the position stays: `batchEnd` says how many bytes a fetch must bring.
+ *
  * @throws SOURCE_UNREADABLE with the position of the batch that is damaged or of a kind that is not read
  */
 export function decodeRecords(fetched: FetchedRecords, options: DecodeOptions): DecodedRecords {
@@ -77,7 +74,6 @@ export function decodeRecords(fetched: FetchedRecords, options: DecodeOptions): 
     ...toBatch(sections, records, options),
     nextOffset: Math.max(from, batchesEnd),
     rest: hasMore ? { records: records.subarray(at), aborted: aborted.remaining() } : undefined,
-    bytesNeeded: at === 0 && records.length > 0 && !hasMore ? end : undefined,
   }
 }
 

@@ -57,7 +57,7 @@ export function trimColumns({
     keyEnds: columns.keyEnds.subarray(0, count),
     valueStarts: columns.valueStarts.subarray(0, count),
     valueEnds: columns.valueEnds.subarray(0, count),
-    ...(headers && { headers: headers }),
+    ...(headers && { headers: headers.slice(0, count) }),
   }
 }
 
@@ -84,7 +84,7 @@ export function addRecords(
   for (let record = 0; record < count; record++) {
     const length = readVarint(cursor)
     const recordEnd = cursor.at + length
-    if (length < 0 || recordEnd > end) return 'a record that is longer than its batch'
+    if (recordEnd > end) return 'a record that is longer than its batch'
     cursor.at++ // Attributes: none is defined.
     const timestampDelta = readVarlong(cursor)
     const delta = readVarint(cursor)

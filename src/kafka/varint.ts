@@ -24,11 +24,11 @@ export function readVarint(cursor: Cursor): number {
 export function readVarlong(cursor: Cursor): number {
   const first = cursor.bytes[cursor.at++]!
   if (first < 0x80) return (first >>> 1) ^ -(first & 1)
-  // 7 + 21 + 28 + 14 bits; halved before they are put together, so that no bit is lost below 2^53.
+  // 7 + 21 + 28 + 8 bits; halved before they are put together, so that no bit is lost below 2^53.
   const low = (first & 0x7f) | (readGroups(cursor, 3) << 7)
   const middle = isOpen(cursor) ? readGroups(cursor, 4) : 0
   const high = isOpen(cursor) ? readGroups(cursor, 2) : 0
-  const magnitude = (low >>> 1) + middle * 2 ** 27 + (high & 0xff) * 2 ** 55
+  const magnitude = (low >>> 1) + middle * 2 ** 27 + high * 2 ** 55
   return low & 1 ? -magnitude - 1 : magnitude
 }
 

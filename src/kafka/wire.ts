@@ -47,6 +47,15 @@ export class WireWriter {
     return this.int16(bytes.length).#raw(bytes)
   }
 
+  /** No string at all, in a field that may be without. */
+  noString(): this {
+    return this.int16(-1)
+  }
+
+  bytes(value: Buffer): this {
+    return this.int32(value.length).#raw(value)
+  }
+
   compactString(value: string): this {
     const bytes = Buffer.from(value)
     return this.uvarint(bytes.length + 1).#raw(bytes)
@@ -120,6 +129,13 @@ export class WireReader {
 
   compactString(): string | undefined {
     return this.#text(this.uvarint() - 1)
+  }
+
+  /** Empty where there are none. */
+  bytes(): Buffer {
+    const length = Math.max(0, this.int32())
+    const start = this.#take(length)
+    return this.#bytes.subarray(start, start + length)
   }
 
   hex(length: number): string {

@@ -6,6 +6,7 @@ import {
   endOfDay,
   ofPartition,
   ofPartitionBy,
+  ofRunBy,
   oneOf,
   secondsOf,
   secondsSince,
@@ -169,13 +170,12 @@ export const RECORD_METRICS: readonly Metric[] = [
       }
     },
   }),
-  {
+  ofRunBy(['partition', 'view', 'outcome'], {
     name: 'tidemark_view_unused_records_total',
     type: 'counter',
     unit: 'records',
     help: 'Accepted records that a view did not take, by outcome: missing_key and bad_field are rejects; not_entity (a field of its entity is absent) and filtered are not.',
-    labels: ['partition', 'view', 'outcome'],
-    *read({ progress, views }) {
+    *of({ progress, views }) {
       for (const partition of progress?.partitions ?? []) {
         for (const view of views) {
           for (const outcome of VIEW_OUTCOMES) {
@@ -185,5 +185,5 @@ export const RECORD_METRICS: readonly Metric[] = [
         }
       }
     },
-  },
+  }),
 ]

@@ -1,6 +1,6 @@
 /**
  * A value that takes a look outside to know (a directory's size, a server's statistics): whoever reads gets the last one at
- * once, and an old one is looked for anew meanwhile. What fails keeps the value that there was.
+ * once, and an old one is looked for anew meanwhile. Where that fails the value stays, and the next reader tries again.
  */
 export class Measured<T> {
   readonly #measure: () => Promise<T>
@@ -28,7 +28,7 @@ export class Measured<T> {
     try {
       this.#value = await this.#measure()
     } catch {
-      // It is tried again when this value is too old again; a scrape does not fail for it.
+      this.#measuredMs = -Infinity
     } finally {
       this.#measuring = false
     }

@@ -87,7 +87,7 @@ class Moments {
     readonly [Name in keyof MeasuredSizes]: Measured<MeasuredSizes[Name]>
   }
   readonly #fixed: Pick<Moment, 'pipeline' | 'views' | 'topic' | 'version' | 'calendar'>
-  #now: Moment
+  #now: Moment | undefined
 
   constructor(parts: MetricsParts) {
     const { pipeline, topic, version, extras = {} } = parts
@@ -104,15 +104,15 @@ class Moments {
       version,
       calendar: createCalendar(pipeline.time.zone),
     }
-    this.#now = this.#read()
   }
 
   get now(): Moment {
-    return this.#now
+    return (this.#now ??= this.#read())
   }
 
+  /** The next page begins. */
   advance(): void {
-    this.#now = this.#read()
+    this.#now = undefined
   }
 
   #read(): Moment {

@@ -124,7 +124,7 @@ export class ClusterServers implements RedisServers {
   ): Promise<{ readonly hop: Hop; readonly reply: RedisReply; readonly node: RedisNode }[]> {
     const commands: RedisCommand[] = []
     for (const { asking, command } of group) {
-      if (asking) commands.push(['asking'])
+      if (asking) commands.push(['ASKING'])
       commands.push(command)
     }
     const replies = await node.send(commands)
@@ -165,7 +165,7 @@ export class ClusterServers implements RedisServers {
     let failure: unknown
     for (const node of new Set([...serving, ...this.#nodes.values()])) {
       try {
-        const reply = await node.ask('cluster', 'SLOTS')
+        const reply = await node.ask('CLUSTER', 'SLOTS')
         invariant(Array.isArray(reply), 'CLUSTER SLOTS answers a list')
         this.#topology = this.#parse(reply, node)
         this.#isStale = false

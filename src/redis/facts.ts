@@ -62,14 +62,14 @@ export async function redisFacts(
 
 async function factsOf(node: RedisNode, wallMs: () => number): Promise<RedisServerFacts> {
   const askedMs = wallMs()
-  const time = await node.ask('time')
+  const time = await node.ask('TIME')
   const clockAheadMs = serverMs(time) - (askedMs + wallMs()) / 2
   const info = new Map<string, string>()
-  for (const line of textOf(await node.ask('info')).split('\r\n')) {
+  for (const line of textOf(await node.ask('INFO')).split('\r\n')) {
     const at = line.indexOf(':')
     if (at > 0) info.set(line.slice(0, at), line.slice(at + 1))
   }
-  const [user] = await node.send([['acl', 'WHOAMI']])
+  const [user] = await node.send([['ACL', 'WHOAMI']])
   const number = (name: string): number => Number(info.get(name) ?? 0)
   return {
     server: node.title,

@@ -22,7 +22,7 @@ export async function readMarkers(
   const replies = await servers.send(
     masters.map(({ tag }): KeyedCommand => {
       const key = layout.markerKey(partition, tag)
-      return { key, command: ['hmget', key, ...MARKER_FIELDS] }
+      return { key, command: ['HMGET', key, ...MARKER_FIELDS] }
     }),
   )
   return lowest(replies.map((reply) => parseMarker(texts(reply, servers))))
@@ -71,7 +71,7 @@ function advanceCommand(
     : (['', '', ''] as const)
   const { history } = master.node
   const known = /^[0-9a-f]+$/.test(history) ? history : ''
-  return ['evalsha', ADVANCE.sha, 1, key, generation, position, asOf, scanId ?? '', ...last, known]
+  return ['EVALSHA', ADVANCE.sha, 1, key, generation, position, asOf, scanId ?? '', ...last, known]
 }
 
 function texts(reply: RedisReply, servers: RedisServers): (string | null)[] {

@@ -63,7 +63,7 @@ export class RedisNode implements AsyncDisposable {
     const replies = await this.#exec(client, commands)
     const unloaded = [...replies.keys()].filter((at) => isError(replies[at], 'NOSCRIPT'))
     if (unloaded.length === 0) return replies
-    const loads = SCRIPTS.map(({ lua }) => ['script', 'LOAD', lua] as const)
+    const loads = SCRIPTS.map(({ lua }) => ['SCRIPT', 'LOAD', lua] as const)
     for (const reply of await this.#exec(client, loads)) {
       if (reply instanceof ServerError) throw refusal(reply, this.title)
     }
@@ -126,7 +126,7 @@ export class RedisNode implements AsyncDisposable {
 
   async #meet(client: Redis): Promise<string> {
     this.#connections += 1
-    const [reply] = await this.#exec(client, [['info', 'replication']])
+    const [reply] = await this.#exec(client, [['INFO', 'replication']])
     if (reply instanceof ServerError) throw refusal(reply, this.title)
     const text = textOf(reply)
     const role = /^role:(\w+)/m.exec(text)?.[1]

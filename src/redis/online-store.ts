@@ -115,7 +115,7 @@ class Store implements RedisOnlineStore {
   /** Of the first master. */
   async nowMs(): Promise<number> {
     const [master] = await this.#servers.masters()
-    const reply = await master?.node.ask('time')
+    const reply = await master?.node.ask('TIME')
     invariant(Array.isArray(reply), 'TIME answers seconds and microseconds')
     const [seconds, micros] = (reply as readonly unknown[]).map(Number)
     return (seconds ?? NaN) * 1_000 + Math.floor((micros ?? NaN) / 1_000)
@@ -123,7 +123,7 @@ class Store implements RedisOnlineStore {
 
   async evictedKeys(): Promise<number> {
     const masters = await this.#servers.masters()
-    const texts = await Promise.all(masters.map(({ node }) => node.ask('info', 'stats')))
+    const texts = await Promise.all(masters.map(({ node }) => node.ask('INFO', 'stats')))
     const counts = texts.map((text) => /^evicted_keys:(\d+)/m.exec(textOf(text))?.[1])
     return counts.reduce((sum, count) => sum + Number(count ?? 0), 0)
   }

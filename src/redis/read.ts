@@ -16,8 +16,8 @@ export async function readValues(
   const commands = entities.flatMap((entity): KeyedCommand[] => {
     const key = layout.valueKey(view, entity)
     return [
-      { key, command: ['hgetall', key] },
-      { key, command: ['pttl', key] },
+      { key, command: ['HGETALL', key] },
+      { key, command: ['PTTL', key] },
     ]
   })
   const replies = await servers.send(commands)

@@ -1,5 +1,6 @@
 /** What is sent to a server and what it answers. */
 
+/** The name in capitals: of some names in small letters ioredis makes objects of the answers, which reorder fields. */
 export type RedisCommand = readonly [name: string, ...args: readonly (string | number)[]]
 
 /** An error where the server refused this one command of several. */

@@ -50,7 +50,7 @@ export async function walkPage(
   if (found.length < limit && node) {
     const pattern = layout.viewPattern(view)
     const [next, keys] = (await node.ask(
-      ...(['scan', scan, 'MATCH', pattern, 'COUNT', STEP] as const),
+      ...(['SCAN', scan, 'MATCH', pattern, 'COUNT', STEP] as const),
     )) as [string, readonly string[]]
     const from = layout.valueKey(view, '').length
     found = [...new Set([...found, ...keys.map((key) => key.slice(from))])]
@@ -83,7 +83,7 @@ async function valuesOf(
   const partitions = await servers.send(
     entities.map((entity) => {
       const key = layout.valueKey(view, entity)
-      return { key, command: ['hget', key, '_partition'] as const }
+      return { key, command: ['HGET', key, '_partition'] as const }
     }),
   )
   const own = entities.filter((_, index) => {

@@ -109,7 +109,7 @@ function callOf(values: readonly KeyedValue[]): Call {
   }
   return {
     key: values[0]?.key ?? '',
-    command: ['evalsha', WRITE.sha, values.length, ...args],
+    command: ['EVALSHA', WRITE.sha, values.length, ...args],
     values,
   }
 }

@@ -21,13 +21,13 @@ export class RegistryClient {
 
   /** @throws DEFINITION_INVALID */
   constructor(address: string, timeoutMs: number) {
-    if (!URL.canParse(address)) {
+    const url = URL.canParse(address) ? new URL(address) : undefined
+    if (url === undefined || !/^https?:$/.test(url.protocol)) {
       throw new TidemarkError(
         'DEFINITION_INVALID',
         'source.avro.registry: expected an http(s) URL such as http://127.0.0.1:8081',
       )
     }
-    const url = new URL(address)
     this.#headers = { accept: ACCEPTED, ...authorization(url) }
     this.#timeoutMs = timeoutMs
     this.#base = `${url.origin}${url.pathname.replace(/\/+$/, '')}`

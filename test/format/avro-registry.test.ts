@@ -419,7 +419,7 @@ describe('a schema that the registry does not know', () => {
   test('batches of several partitions that lack the same schema ask for it once', async () => {
     registry.add(7, event())
     const decoder = decoderOf({})
-    await Promise.all([1, 2, 3].map(() => decoder.prepare?.(batchOf([record()]))))
+    await Promise.all([1, 2, 3].map(async () => decoder.prepare?.(batchOf([record()]))))
     expect(registry.asked).toEqual([7])
   })
 })

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import http from 'node:http'
 import net from 'node:net'
 import path from 'node:path'
 import process from 'node:process'
@@ -173,7 +174,7 @@ test('a cluster serves every slot', async () => {
   expect(sizes.map(Number).reduce((sum, size) => sum + size)).toBe(5)
 })
 
-test('a proxy passes bytes on, holds them, loses them, cuts', async () => {
+test('a proxy passes bytes on, holds them, delays them, loses them, cuts', async () => {
   const echo = net.createServer((socket) => socket.on('error', () => undefined).pipe(socket))
   echo.listen(0, '127.0.0.1')
   await once(echo, 'listening')
@@ -190,11 +191,42 @@ test('a proxy passes bytes on, holds them, loses them, cuts', async () => {
   expect(got).toBe('passed ')
   proxy.heal()
   await expect.poll(() => got).toBe('passed held ')
+  const startedMs = performance.now()
+  proxy.delay(100)
+  client.write('delayed ')
+  await expect.poll(() => got).toBe('passed held delayed ')
+  expect(performance.now() - startedMs).toBeGreaterThan(190)
+  proxy.heal()
   proxy.cutAfterAnswered(3)
   client.write('whole')
-  await once(client, 'close')
-  expect(got).toBe('passed held who')
+  await expect.poll(() => client.destroyed).toBe(true)
+  expect(got).toBe('passed held delayed who')
+  proxy.heal()
+  const second = net.connect(proxy.port, '127.0.0.1')
+  second.on('error', () => undefined)
+  await once(second, 'connect')
+  proxy.lose('answers')
+  second.write('never answered')
+  await sleep(100)
+  expect(second.bytesRead).toBe(0)
+  proxy.heal()
+  await expect.poll(() => second.destroyed).toBe(true)
   echo.close()
+})
+
+test('what a server says before it closes passes the proxy whole', async () => {
+  const page = 'x'.repeat(5_000_000)
+  const listener = http.createServer((_, response) => {
+    response.setHeader('connection', 'close')
+    response.end(page)
+  })
+  listener.listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  await using proxy = await TcpProxy.start((listener.address() as net.AddressInfo).port)
+  const answer = await fetch(`http://${proxy.address}/`)
+  expect((await answer.text()).length).toBe(page.length)
+  await expect.poll(() => proxy.connections).toBe(0)
+  listener.close()
 })
 
 test('a server ends with the program that started it, also when that is killed', async () => {

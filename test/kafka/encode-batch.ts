@@ -46,7 +46,7 @@ export interface PlainBatch {
 export function encodeBatch(batch: PlainBatch): Buffer {
   const records = batch.marker === undefined ? batch.records : [markerRecord(batch.marker)]
   const baseTimestamp = batch.baseTimestamp ?? records[0]?.timestamp ?? -1n
-  const encoded = records.map((record) => recordBytes(record, baseTimestamp, batch.marker))
+  const encoded = records.map((record) => recordBytes(record, baseTimestamp))
   const codec = batch.codec ?? 'none'
   const payload = batch.payload ?? compressed(codec, Buffer.concat(encoded))
   const checked = Buffer.concat([
@@ -78,7 +78,7 @@ function markerRecord(marker: 'commit' | 'abort'): PlainRecord {
   return { offsetDelta: 0, timestamp: 5n, key, value: '\0\0\0\0\0\0', headers: [] }
 }
 
-function recordBytes(record: PlainRecord, baseTimestamp: bigint, _marker?: string): Buffer {
+function recordBytes(record: PlainRecord, baseTimestamp: bigint): Buffer {
   const body = Buffer.concat([
     bigEndian(1, 0),
     varint(record.timestamp - baseTimestamp),

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
+import { batchEnd } from '../../src/kafka/batch-header.ts'
 import { loadCodecs } from '../../src/kafka/codecs.ts'
 import type { DecodeOptions, DecodedRecords } from '../../src/kafka/record-batch.ts'
 import { decodeRecords } from '../../src/kafka/record-batch.ts'
@@ -53,31 +54,43 @@ describe('positions', () => {
     expect(batch).toMatchObject({ count: 0, nextOffset: 15, rest: undefined })
   })
 
+  test('also one that says how its records were compressed', () => {
+    const empty = batchAt(10, { records: [], lastOffsetDelta: 4, codecNumber: 1 })
+    expect(decode(encode(empty, batchAt(15)))).toMatchObject({ count: 3, nextOffset: 18 })
+  })
+
   test('a batch that was cut short comes with the next fetch', () => {
     const bytes = encode(batchAt(10), batchAt(13))
     const batch = decode(bytes.subarray(0, bytes.length - 1), { from: 10 })
-    expect(batch).toMatchObject({ count: 3, nextOffset: 13, bytesNeeded: undefined })
+    expect(batch).toMatchObject({ count: 3, nextOffset: 13 })
   })
 
-  test('a first batch that is larger than the fetch says how many bytes it needs, and the position stays', () => {
+  test('a first batch that is larger than the fetch leaves the position, and its length says how many bytes to ask for', () => {
     const bytes = encode(batchAt(10))
     const batch = decode(bytes.subarray(0, bytes.length - 1), { from: 10 })
-    expect(batch).toMatchObject({ count: 0, nextOffset: 10, bytesNeeded: bytes.length })
+    expect(batch).toMatchObject({ count: 0, nextOffset: 10, rest: undefined })
+    const place = { topic: 'shop.events', partition: 3 }
+    expect(batchEnd(bytes.subarray(0, 17), 0, place)).toBe(bytes.length)
   })
 
   test('no records at all leave the position where it was', () => {
     const batch = decode(Buffer.alloc(0), { from: 10 })
-    expect(batch).toMatchObject({ count: 0, nextOffset: 10, bytesNeeded: undefined })
+    expect(batch).toMatchObject({ count: 0, nextOffset: 10 })
   })
 
-  test.each(['none', 'gzip'] as const)('200,000 records in one batch are read, codec %s', (codec) => {
-    const records = Array.from({ length: 200_000 }, (_, at) => record(at, { key: null, value: '' }))
-    const batch = decode(encode(batchAt(2 ** 52, { records, codec })))
-    expect(batch.count).toBe(200_000)
-    expect(batch.offsets.at(-1)).toBe(2 ** 52 + 199_999)
-    expect(batch.keyStarts.every((start) => start === -1)).toBe(true)
-    expect(batch.valueStarts.every((start, at) => start === batch.valueEnds[at])).toBe(true)
-  })
+  test.each(['none', 'gzip'] as const)(
+    '200,000 records in one batch are read, codec %s',
+    (codec) => {
+      const records = Array.from({ length: 200_000 }, (_, at) =>
+        record(at, { key: null, value: '' }),
+      )
+      const batch = decode(encode(batchAt(2 ** 52, { records, codec })))
+      expect(batch.count).toBe(200_000)
+      expect(batch.offsets.at(-1)).toBe(2 ** 52 + 199_999)
+      expect(batch.keyStarts.every((start) => start === -1)).toBe(true)
+      expect(batch.valueStarts.every((start, at) => start === batch.valueEnds[at])).toBe(true)
+    },
+  )
 
   test('a call stops behind the batch that reaches its limit, and the next one goes on from there', () => {
     const bytes = encode(batchAt(0), batchAt(3, { codec: 'gzip' }), batchAt(6))
@@ -123,6 +136,15 @@ describe('columns', () => {
       { key: '', value: null, headers: [] },
     ])
     expect(batch.headers?.[1]).toBeUndefined()
+  })
+
+  test('headers stay with their records where earlier records are left out', () => {
+    const records = [0, 1, 2].map((at) =>
+      record(at, { headers: at === 0 ? [] : [{ key: 'at', value: String(at) }] }),
+    )
+    const batch = decode(encode(batchAt(0, { records })), { from: 2 })
+    expect(seenRecords(batch)).toMatchObject([{ offset: 2, headers: [['at', '2']] }])
+    expect(batch.headers).toHaveLength(1)
   })
 
   test('records without headers have no column of headers', () => {
@@ -339,24 +361,39 @@ describe('what cannot be read is refused with its position', () => {
     return Buffer.concat([varint(BigInt(content.length)), content])
   }
   const attributes = Buffer.of(0)
+  const HUGE = 2n ** 31n - 1n
 
   test.each([
-    ['a record that is longer than its batch', Buffer.concat([varint(9n), Buffer.alloc(8)])],
-    ['a record of negative length', Buffer.concat([varint(-1n), Buffer.alloc(8)])],
-    ['a key that ends beyond its record', body(attributes, 0n, 0n, 5n, -1n, 0n, 0n)],
-    ['a key of 2 GiB', body(attributes, 0n, 0n, 2n ** 31n - 1n, -1n, 0n)],
-    ['a header that is missing', body(attributes, 0n, 0n, -1n, -1n, 1n)],
-    ['a negative number of headers', body(attributes, 0n, 0n, -1n, -1n, -1n)],
-    ['a header that ends beyond its record', body(attributes, 0n, 0n, -1n, -1n, 1n, 9n, -1n)],
-    ['bytes behind the last header', body(attributes, 0n, 0n, -1n, -1n, 0n, Buffer.of(0))],
-    ['an offset beyond those of its batch', body(attributes, 0n, 1n, -1n, -1n, 0n)],
-    ['an offset below those of its batch', body(attributes, 0n, -1n, -1n, -1n, 0n)],
+    ['a record that is longer than its batch', 1, Buffer.concat([varint(9n), Buffer.alloc(8)])],
+    ['a record of negative length', 1, Buffer.concat([varint(-1n), Buffer.alloc(8)])],
+    [
+      'a length that is not that of its record',
+      2,
+      Buffer.concat([
+        ...[varint(7n), attributes, ...[0n, 0n, -1n, -1n, 0n].map(varint)],
+        body(attributes, 0n, 1n, -1n, -1n, 0n),
+      ]),
+    ],
+    [
+      'a record of 2 GiB and as many headers',
+      1,
+      Buffer.concat([...[varint(HUGE), attributes, ...[0n, 0n, -1n, -1n, HUGE].map(varint)]]),
+    ],
+    ['a key that ends beyond its record', 1, body(attributes, 0n, 0n, 5n, -1n, 0n, 0n)],
+    ['a key of 2 GiB', 1, body(attributes, 0n, 0n, HUGE, -1n, 0n)],
+    ['a header that is missing', 1, body(attributes, 0n, 0n, -1n, -1n, 1n)],
+    ['a negative number of headers', 1, body(attributes, 0n, 0n, -1n, -1n, -1n)],
+    ['a header that ends beyond its record', 1, body(attributes, 0n, 0n, -1n, -1n, 1n, 9n, -1n)],
+    ['bytes behind the last header', 1, body(attributes, 0n, 0n, -1n, -1n, 0n, Buffer.of(0))],
+    ['an offset beyond those of its batch', 1, body(attributes, 0n, 1n, -1n, -1n, 0n)],
+    ['an offset below those of its batch', 1, body(attributes, 0n, -1n, -1n, -1n, 0n)],
     [
       'bytes behind the last record',
+      1,
       Buffer.concat([body(attributes, 0n, 0n, -1n, -1n, 0n), Buffer.of(0)]),
     ],
-  ])('%s', (_, payload) => {
-    const bytes = encode(batchAt(3, { records: [record(0)], lastOffsetDelta: 0, payload }))
+  ])('%s', (_, count, payload) => {
+    const bytes = encode(batchAt(3, { records: [], count, lastOffsetDelta: count - 1, payload }))
     expect(refused(bytes)).toMatch(/@3: a record batch with .*Its checksum is right/)
   })
 

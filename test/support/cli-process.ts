@@ -35,27 +35,7 @@ export class CliDirectory implements Disposable {
   }
 
   start(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Started {
-    const child = spawn(process.execPath, ['--import', LOADER, MAIN, ...args], {
-      cwd: this.directory,
-      env: { ...process.env, ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    let stdout = ''
-    let stderr = ''
-    child.stdout.on('data', (text: Buffer) => (stdout += text.toString()))
-    child.stderr.on('data', (text: Buffer) => (stderr += text.toString()))
-    const ended = once(child, 'close').then(([code]) => {
-      return { code: code as number | null, stdout, stderr }
-    })
-    const says = async (text: string): Promise<void> => {
-      const over = ended.then(() => {
-        if (!stderr.includes(text)) throw new Error(`ended without saying ${text}:\n${stderr}`)
-      })
-      while (!stderr.includes(text)) {
-        await Promise.race([over, new Promise((resolve) => setTimeout(resolve, 50))])
-      }
-    }
-    return { child, says, ended }
+    return startCli(this.directory, args, environment)
   }
 
   run(...args: string[]): Promise<Ended> {
@@ -65,4 +45,32 @@ export class CliDirectory implements Disposable {
   [Symbol.dispose](): void {
     rmSync(this.directory, { recursive: true, force: true })
   }
+}
+
+export function startCli(
+  directory: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Started {
+  const child = spawn(process.execPath, ['--import', LOADER, MAIN, ...args], {
+    cwd: directory,
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (text: Buffer) => (stdout += text.toString()))
+  child.stderr.on('data', (text: Buffer) => (stderr += text.toString()))
+  const ended = once(child, 'close').then(([code]) => {
+    return { code: code as number | null, stdout, stderr }
+  })
+  const says = async (text: string): Promise<void> => {
+    const over = ended.then(() => {
+      if (!stderr.includes(text)) throw new Error(`ended without saying ${text}:\n${stderr}`)
+    })
+    while (!stderr.includes(text)) {
+      await Promise.race([over, new Promise((resolve) => setTimeout(resolve, 50))])
+    }
+  }
+  return { child, says, ended }
 }

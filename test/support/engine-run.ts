@@ -1,6 +1,6 @@
 /** Runs a scenario through the shipping engine on adapters in memory, and reads every sink back. */
 import type { Pipeline, ViewDefinition } from '../../src/core/definition.ts'
-import type { Clock, Log, Reject, RejectSink } from '../../src/engine/ports.ts'
+import type { Clock, Reject, RejectSink } from '../../src/engine/ports.ts'
 import { runPipeline } from '../../src/engine/run-pipeline.ts'
 import { createDecoder } from '../../src/format/decoder.ts'
 import { MemoryGenerations } from '../../src/memory/generations.ts'
@@ -25,8 +25,7 @@ import {
   crashingTables,
 } from './crash.ts'
 import { valueBytes, type RawPartition } from './raw-record.ts'
-
-const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} }
+import { SILENT } from './silent-log.ts'
 
 /** Time passes as fast as it is waited for. */
 export class FastClock implements Clock {

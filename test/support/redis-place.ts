@@ -1,4 +1,5 @@
 /** A real Redis for tests of the online store, with the pipeline's definition of it, and hands of an operator on it. */
+import { readFileSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import type { RedisDefinition } from '../../src/core/definition.ts'
 import type { OnlineStore } from '../../src/engine/ports.ts'
@@ -27,6 +28,7 @@ export class RedisPlace implements AsyncDisposable {
   readonly server: RedisServer
   readonly definition: RedisDefinition
   readonly #directory: ServerDirectory
+  readonly #raw = new Map<RedisNode, Redis>()
 
   static async start(options: PlaceOptions = {}): Promise<RedisPlace> {
     const directory = new ServerDirectory()
@@ -89,20 +91,35 @@ export class RedisPlace implements AsyncDisposable {
 
   async flush(): Promise<void> {
     const masters = this.definition.servers.kind === 'sentinel' ? this.data.slice(0, 1) : this.data
-    await Promise.all(masters.map((node) => node.cli('flushall')))
+    await Promise.all(masters.map((node) => this.raw(node).flushall()))
+  }
+
+  /** A client of the operator's, as admin; closed with the place. */
+  raw(node: RedisNode): Redis {
+    const known = this.#raw.get(node)
+    if (known) return known
+    const { tls } = this.definition
+    const client = new Redis(node.url, tls?.ca ? { tls: { ca: readFileSync(tls.ca, 'utf8') } } : {})
+    this.#raw.set(node, client)
+    return client
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#raw.values()) client.disconnect()
     await this.server.stop()
     this.#directory[Symbol.dispose]()
   }
 
   /** By the very line that `tidemark doctor` prints. */
   async #makeUser(): Promise<void> {
-    const words = leastRights(this.definition, PIPELINE)
-      .replace('PASSWORD', 'bare-secret')
-      .split(' ')
-    for (const node of this.data) await node.cli(...words)
+    const line = leastRights(this.definition, PIPELINE).replace('PASSWORD', 'bare-secret')
+    const words = (line.match(/"(?:\\.|[^"\\])*"|\S+/g) ?? []).map((word) =>
+      word.startsWith('"') ? (JSON.parse(word) as string) : word,
+    )
+    for (const node of this.data) {
+      const answer = await node.cli(...words)
+      if (answer !== 'OK') throw new Error(`${line}: ${answer}`)
+    }
   }
 }
 

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Command } from 'commander'
 import { createCalendar } from '../../core/day.ts'
+import { withoutUser } from '../../definition/secret.ts'
 import { DEFAULT_PIPELINE_FILE, initFiles } from '../../definition/template.ts'
 import type { InitOptions } from '../../definition/template.ts'
 import { TidemarkError } from '../../errors.ts'
@@ -102,7 +103,7 @@ const VARIABLE_OR_REDIS = /^(\$\{\w+\}|rediss?:\/\/[^\s@"{}]+)$/
 
 function check(option: string, given: string | undefined, rule: RegExp, expected: string): void {
   if (given === undefined || rule.test(given)) return
-  const message = `init --${option}: expected ${expected}, received ${JSON.stringify(given)}`
+  const message = `init --${option}: expected ${expected}, received ${JSON.stringify(withoutUser(given))}`
   throw new TidemarkError('USAGE', message)
 }
 

@@ -2,9 +2,14 @@
 import { Kafka, logLevel } from 'kafkajs'
 import type { Admin, KafkaConfig, Producer, ProducerConfig, ITopicConfig } from 'kafkajs'
 import type { KafkaLog } from '../../../src/core/definition.ts'
-import type { Clock, Log } from '../../../src/engine/ports.ts'
 import { systemClock } from '../../../src/cli/system-clock.ts'
+import type { RecordBatch } from '../../../src/core/event.ts'
+import type { Clock, Log, PartitionReader } from '../../../src/engine/ports.ts'
+import { createKafkaLog } from '../../../src/kafka/kafka-log.ts'
+import type { KafkaLogParts, KafkaSource } from '../../../src/kafka/kafka-log.ts'
 import { stopIdleTimers } from '../../../src/kafka/kafkajs-idle-timer.ts'
+import { recordsOfAll } from '../../conformance/record-source.ts'
+import { uniqueName } from '../../support/servers.ts'
 
 export interface LoggedLine {
   readonly level: 'debug' | 'info' | 'warn' | 'error'
@@ -20,7 +25,10 @@ export function collectLog(): { readonly log: Log; readonly lines: LoggedLine[] 
     (fields: object, message: string): void => {
       lines.push({ level, fields, message })
     }
-  return { lines, log: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') } }
+  return {
+    lines,
+    log: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') },
+  }
 }
 
 export const clock: Clock = systemClock
@@ -62,7 +70,10 @@ export class KafkaClients implements AsyncDisposable {
 
   async producer(options: ProducerConfig = {}): Promise<Producer> {
     const producer = this.#kafka.producer({
-      createPartitioner: () => () => 0,
+      createPartitioner:
+        () =>
+        ({ message }) =>
+          message.partition ?? 0,
       allowAutoTopicCreation: false,
       ...options,
     })
@@ -85,7 +96,74 @@ export class KafkaClients implements AsyncDisposable {
     })
   }
 
+  /** Partition 0 begins at `offset` from now on; -1: at its end. */
+  async deleteRecords(topic: string, offset: number): Promise<void> {
+    const admin = await this.admin()
+    // Else its client does not know the topic.
+    await admin.fetchTopicOffsets(topic)
+    await admin.deleteTopicRecords({
+      topic,
+      partitions: [{ partition: 0, offset: String(offset) }],
+    })
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.#opened.map((client) => client.disconnect()))
   }
+}
+
+/** A topic of its own for one test, a source that reads it, and what that source logged. */
+export interface TopicRig extends AsyncDisposable {
+  readonly topic: string
+  readonly clients: KafkaClients
+  readonly lines: readonly LoggedLine[]
+  readonly source: KafkaSource
+}
+
+export async function createTopicRig(
+  bootstrap: string,
+  options: {
+    readonly partitions?: number
+    readonly config?: Readonly<Record<string, string>>
+    readonly definition?: Partial<KafkaLog>
+    readonly parts?: Partial<KafkaLogParts>
+  } = {},
+): Promise<TopicRig> {
+  const topic = uniqueName('topic')
+  const clients = new KafkaClients(bootstrap)
+  await clients.createTopic(topic, options.partitions ?? 1, options.config)
+  const { log, lines } = collectLog()
+  const definition = kafkaLog(bootstrap, topic, options.definition)
+  const source = createKafkaLog(definition, { log, clock, ...options.parts })
+  return {
+    topic,
+    clients,
+    lines,
+    source,
+    async [Symbol.asyncDispose]() {
+      await source[Symbol.asyncDispose]()
+      await clients[Symbol.asyncDispose]()
+    },
+  }
+}
+
+export function valuesOf(batches: readonly RecordBatch[]): (string | null)[] {
+  return recordsOfAll(batches).map(({ value }) => value)
+}
+
+/** `a-0`, `a-1` ... */
+export function numbered(prefix: string, count: number, from = 0): string[] {
+  return Array.from({ length: count }, (_, at) => `${prefix}-${from + at}`)
+}
+
+/** Until `count` records have come; batches without records are passed over. */
+export async function readCount(reader: PartitionReader, count: number): Promise<RecordBatch[]> {
+  const batches: RecordBatch[] = []
+  for (let left = count; left > 0;) {
+    const batch = await reader.read(1_000_000)
+    if (batch === undefined) continue
+    left -= batch.count
+    batches.push(batch)
+  }
+  return batches
 }

@@ -31,7 +31,7 @@ export class RawProducer implements AsyncDisposable {
       records: [],
       baseTimestamp: 0n,
       // Of the newest record, which the encoder looks for among those that it writes itself.
-      logAppendTime: BigInt(Math.max(...records.map(timestampOf))),
+      logAppendTime: BigInt(records.map(timestampOf).reduce((most, ms) => Math.max(most, ms))),
       count: records.length,
       payload: Buffer.concat(records.map((record, at) => recordBytes(record, at))),
     })
