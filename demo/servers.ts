@@ -15,7 +15,8 @@ import { startRedis } from '../servers/redis.ts'
 import { PARTITIONS } from './flights.ts'
 
 const TOPIC = 'flights'
-const RECORDS_PER_SEND = 10_000
+/** Stays below the largest batch that a broker takes (1 MiB). */
+const RECORDS_PER_SEND = 5_000
 
 export interface ServerChoice {
   readonly kafka: boolean

@@ -16,6 +16,7 @@ import type {
   Log,
   OnlineStore,
   RecordSource,
+  Reject,
   RejectSink,
   StateHead,
 } from '../engine/ports.ts'
@@ -24,6 +25,7 @@ import { createDecoder } from '../format/decoder.ts'
 import { createDeadLetterTopic } from '../kafka/dead-letter-topic.ts'
 import { createGroupLease } from '../kafka/group-lease.ts'
 import { createKafkaLog } from '../kafka/kafka-log.ts'
+import { readDeadLetters } from '../kafka/read-dead-letters.ts'
 import type { KafkaSource } from '../kafka/kafka-log.ts'
 import { LevelOnlineStore } from '../leveldb/online-store.ts'
 import { openOnlineCopy, openStateCopy } from '../leveldb/readers.ts'
@@ -33,6 +35,7 @@ import { createRedisOnlineStore, openRedisReader } from '../redis/online-store.t
 import type { RedisReader } from '../redis/online-store.ts'
 import { createSchemaRegistry } from '../registry/schema-registry.ts'
 import { FileRejectSink } from '../rejects/file-reject-sink.ts'
+import { readLate } from '../rejects/read-rejects.ts'
 import { createFileLog } from '../source/file-log.ts'
 import { DeltaTableStore } from '../table/delta-table.ts'
 import { GenerationRecords } from '../table/generation-records.ts'
@@ -127,6 +130,16 @@ function openRejects(pipeline: Pipeline, { clock, log }: Surroundings): RejectSi
   if (rejects.topic === undefined || source.log.kind !== 'kafka')
     return new FileRejectSink(rejects.directory, topicOf(pipeline))
   return createDeadLetterTopic({ definition: source.log, topic: rejects.topic, clock, log })
+}
+
+/** The late ledger: records that came too late, each once. */
+export function openLate(
+  { source, rejects }: Pipeline,
+  { clock, log }: Surroundings,
+): AsyncIterable<Reject> {
+  const { topic } = rejects
+  if (topic === undefined || source.log.kind !== 'kafka') return readLate(rejects.directory)
+  return readDeadLetters({ definition: source.log, topic, clock, log }, { reason: 'too_late' })
 }
 
 export function topicOf({ source: { log } }: Pipeline): string {

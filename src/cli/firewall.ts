@@ -2,8 +2,10 @@
  * Whether event times far in the future are refused. That takes a timestamp beside the event's own time; where the records
  * have none, the check is off, and every status says so.
  */
-import type { Pipeline } from '../core/definition.ts'
+import type { KafkaLog, Pipeline } from '../core/definition.ts'
 import type { RecordSource } from '../engine/ports.ts'
+import { TidemarkError } from '../errors.ts'
+import { isKafka } from './compose.ts'
 import { durationWords } from './words.ts'
 
 export interface Firewall {
@@ -18,7 +20,8 @@ export async function firewallOf(pipeline: Pipeline, source: RecordSource): Prom
     future: 'on',
     words: `event times more than ${limit} after their record's timestamp are refused (time.maxFuture)`,
   }
-  if (log.kind === 'files' && log.timestamp !== undefined) return on
+  if (log.kind === 'kafka') return topicFirewall(log, source, on)
+  if (log.timestamp !== undefined) return on
   const first = await firstTimestamp(source)
   if (first === undefined) return { future: 'unknown', words: 'the log is empty' }
   if (!Number.isNaN(first)) return on
@@ -27,6 +30,26 @@ export async function firewallOf(pipeline: Pipeline, source: RecordSource): Prom
     words:
       'the records have no timestamp of their own, so the `future` check is off: one event time in the far future would move ' +
       'the watermark. Name a field that has one: source.files: { directory, timestamp }',
+  }
+}
+
+async function topicFirewall(
+  { trustProducerClock }: KafkaLog,
+  source: RecordSource,
+  on: Firewall,
+): Promise<Firewall> {
+  if (trustProducerClock) {
+    return {
+      future: 'on',
+      words: `${on.words}; producers set those timestamps and their clocks are trusted (source.kafka.trustProducerClock)`,
+    }
+  }
+  try {
+    if (isKafka(source)) await source.checkTimestamps()
+    return on
+  } catch (error) {
+    if (!(error instanceof TidemarkError)) throw error
+    return { future: 'off', words: error.message }
   }
 }
 

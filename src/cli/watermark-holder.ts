@@ -23,6 +23,7 @@ export interface Holder {
 export interface HolderPlace {
   readonly partition: number
   readonly offset: number
+  readonly eventTime: number
   /** Where the state stands: what is behind it has moved nothing yet. */
   readonly nextOffset: number
 }
@@ -76,7 +77,11 @@ class Findings {
   readonly #pipeline: Pipeline
   readonly #place: HolderPlace
   readonly #eventTimes: number[] = []
-  #own: Pick<Holder, 'timestamp' | 'key'> | undefined
+  #own: Pick<Holder, 'timestamp' | 'key' | 'missing'> = {
+    timestamp: undefined,
+    key: undefined,
+    missing: 'the log no longer has the record',
+  }
 
   constructor(pipeline: Pipeline, place: HolderPlace) {
     this.#pipeline = pipeline
@@ -88,9 +93,7 @@ class Findings {
   }
 
   get holder(): Holder {
-    const { timestamp, key } = this.#own ?? { timestamp: undefined, key: undefined }
-    const missing = this.#own === undefined ? 'the log no longer has the record' : undefined
-    return { timestamp, key, missing, after: { eventTimes: this.#eventTimes } }
+    return { ...this.#own, after: { eventTimes: this.#eventTimes } }
   }
 
   take(events: EventBatch): void {
@@ -104,7 +107,11 @@ class Findings {
     }
   }
 
-  #takeOwn({ records, columns }: EventBatch, i: number): void {
+  #takeOwn({ records, columns, outcomes, eventTimes }: EventBatch, i: number): void {
+    if (outcomes[i] !== Decoded.EVENT || eventTimes[i] !== this.#place.eventTime) {
+      this.#own = { ...this.#own, missing: 'another record stands there now' }
+      return
+    }
     const timestamp = records.timestamps[i] as number
     const { key, fields } = this.#pipeline.source
     const texts = key.map((name) => {
@@ -116,6 +123,7 @@ class Findings {
     this.#own = {
       timestamp: Number.isNaN(timestamp) ? undefined : timestamp,
       key: texts.join('|'),
+      missing: undefined,
     }
   }
 }

@@ -100,7 +100,7 @@ function poisonLines(
   const closed =
     closedEarly === undefined
       ? 'it has closed no day early'
-      : `it closed ${rangeWords(closedEarly)} before the log had come to their end; they are corrected as records of them are accepted`
+      : `it closed ${rangeWords(closedEarly)} before the log had come to their end; ${correctionWords(closedEarly, finalDay)}`
   const seen = holder.after.eventTimes.length
   const after =
     seen === 0 ? '' : `, ${countWords(tooLateAfter)} of the ${plural(seen, 'event')} after it`
@@ -112,20 +112,30 @@ function poisonLines(
   ]
 }
 
+function correctionWords(
+  { first, last }: { readonly first: DayIndex; readonly last: DayIndex },
+  finalDay: DayIndex,
+): string {
+  if (finalDay < first) return 'their rows are corrected as their records come'
+  if (finalDay >= last) return 'their rows keep what they had then'
+  return `rows of days up to ${dayWords(finalDay)} keep what they had then, later ones are corrected as their records come`
+}
+
 function lowestWords({ lowest, partitions, topic }: WatermarkReport): string {
   if (lowest !== undefined) {
     return `${topic}[${lowest.partition}] is the furthest back, at ${instantWords(lowest.watermark)}: no later day is over in every partition`
   }
   const without = partitions.filter(({ state }) => state !== 'held')
-  return `no day is over in every partition: ${without.map(({ partition }) => `${topic}[${partition}]`).join(', ')} have no event`
+  const names = without.map(({ partition }) => `${topic}[${partition}]`).join(', ')
+  return `no day is over in every partition: ${names} ${without.length === 1 ? 'has' : 'have'} no event`
 }
 
 function mendingLines({ firewall }: WatermarkReport, { state, rejects }: Pipeline): string[] {
   const kept = rejects.topic === undefined ? rejects.directory : `the topic ${rejects.topic}`
   const inFuture =
     firewall.future === 'on'
-      ? `the firewall is on now, so a new reading refuses an event time that far after its record's timestamp`
-      : `the firewall is off: ${firewall.words}`
+      ? `firewall on: ${firewall.words}, so a new reading refuses the record where its timestamp is right`
+      : `firewall ${firewall.future}: ${firewall.words}`
   return [
     '\nwhat mends a poisoned watermark:',
     '  An amendment that drops the position: it comes with replay, which this version does not have. Until then:',

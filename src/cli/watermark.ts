@@ -136,7 +136,7 @@ async function heldWatermark(
     calendar: createCalendar(policy.zone),
     wallMs: parts.clock.wallMs(),
   }
-  const holder = await readHolder(parts, { partition, offset, nextOffset })
+  const holder = await readHolder(parts, { partition, offset, eventTime, nextOffset })
   const openDay = openDayOf(time, context)
   const lag = await lagOf(parts.source, partition, nextOffset)
   const watermark = eventTime - policy.outOfOrdernessMs

@@ -51,8 +51,8 @@ export interface FetchLoopParts {
 
 const LONG_POLL_MS = 500
 const SHORT_POLL_MS = 40
-/** Between the starts of two requests of the tail: records that come one by one are fetched together. */
-const TAIL_PACE_MS = 4
+/** Between the starts of two requests that wait: records that come one by one are fetched together. */
+const PACE_MS = 4
 const RESPONSE_BYTES_MAX = 8 * 1024 * 1024
 const BACKOFF_FIRST_MS = 50
 const BACKOFF_MAX_MS = 2_000
@@ -65,11 +65,17 @@ interface Entry {
 }
 
 interface Broker {
-  readonly busy: Set<ConnectionLane>
-  tailNotBeforeMs: number
+  /** Lanes with a request under way, and how long it may wait at the broker. */
+  readonly busy: Map<FetchLane, number>
+  /** When the next request that waits may be sent. */
+  readonly paced: Record<FetchLane, number>
+  /** The tail came back with nothing: a moment to take those along that are polled beside it. */
+  mayGather: boolean
   notBeforeMs: number
   backoffMs: number
 }
+
+type FetchLane = Exclude<ConnectionLane, 'control'>
 
 interface Asked {
   readonly entry: Entry
@@ -132,17 +138,25 @@ export class FetchLoop {
   #send(node: number, broker: Broker, asked: readonly Asked[]): void {
     const behind = asked.filter(({ wish }) => wish.isBehind)
     const atEnd = asked.filter(({ wish }) => !wish.isBehind)
-    const isFree = (lane: ConnectionLane): boolean => !broker.busy.has(lane)
-    if (behind.length > 0 && isFree('behind')) void this.#fetch(node, 'behind', behind, 0)
+    if (behind.length > 0 && !broker.busy.has('behind')) void this.#fetch(node, 'behind', behind, 0)
     if (atEnd.length === 0) return
-    if (!isFree('tail')) {
-      if (behind.length === 0 && isFree('behind'))
-        void this.#fetch(node, 'behind', atEnd, SHORT_POLL_MS)
-    } else if (broker.tailNotBeforeMs > this.#parts.clock.monotonicMs()) {
-      this.#wakeAt(broker.tailNotBeforeMs)
-    } else {
-      void this.#fetch(node, 'tail', atEnd, LONG_POLL_MS)
+    const isPolling = (broker.busy.get('behind') ?? 0) > 0
+    if (!broker.busy.has('tail')) {
+      if (!(isPolling && broker.mayGather)) this.#wait(node, broker, 'tail', atEnd)
+    } else if (!broker.busy.has('behind')) {
+      this.#wait(node, broker, 'behind', atEnd)
     }
+  }
+
+  /** Asks for records that are still to come. */
+  #wait(node: number, broker: Broker, lane: FetchLane, atEnd: readonly Asked[]): void {
+    const nowMs = this.#parts.clock.monotonicMs()
+    if (broker.paced[lane] > nowMs) {
+      this.#wakeAt(broker.paced[lane])
+      return
+    }
+    broker.paced[lane] = nowMs + PACE_MS
+    void this.#fetch(node, lane, atEnd, lane === 'tail' ? LONG_POLL_MS : SHORT_POLL_MS)
   }
 
   /** Partitions that wait for nothing but a request, by the broker that leads them. */
@@ -162,17 +176,18 @@ export class FetchLoop {
 
   async #fetch(
     node: number,
-    lane: ConnectionLane,
+    lane: FetchLane,
     asked: readonly Asked[],
     waitMs: number,
   ): Promise<void> {
     const broker = this.#broker(node)
     this.#requests += 1
-    broker.busy.add(lane)
-    if (lane === 'tail') broker.tailNotBeforeMs = this.#parts.clock.monotonicMs() + TAIL_PACE_MS
+    broker.busy.set(lane, waitMs)
     for (const { entry } of asked) entry.isBusy = true
     try {
       const answer = await this.#ask(node, lane, asked, waitMs)
+      if (lane === 'tail')
+        broker.mayGather = answer.partitions.every(({ records }) => records.length === 0)
       this.#settle(node, broker, asked, answer)
     } catch (error) {
       this.#noteFailure(node, broker, asked, error)
@@ -185,7 +200,7 @@ export class FetchLoop {
 
   async #ask(
     node: number,
-    lane: ConnectionLane,
+    lane: FetchLane,
     asked: readonly Asked[],
     waitMs: number,
   ): Promise<FetchResponse> {
@@ -282,7 +297,13 @@ export class FetchLoop {
   #broker(node: number): Broker {
     const known = this.#brokers.get(node)
     if (known !== undefined) return known
-    const broker: Broker = { busy: new Set(), tailNotBeforeMs: 0, notBeforeMs: 0, backoffMs: 0 }
+    const broker: Broker = {
+      busy: new Map(),
+      paced: { behind: 0, tail: 0 },
+      mayGather: false,
+      notBeforeMs: 0,
+      backoffMs: 0,
+    }
     this.#brokers.set(node, broker)
     return broker
   }

@@ -104,6 +104,16 @@ class KafkaRecordSource implements KafkaSource {
     return all.map((partition) => found.get(partition) ?? ends[partition] ?? 0)
   }
 
+  async tail(
+    partition: number,
+    records: number,
+  ): Promise<{ readonly offset: number; readonly endOffset: number; readonly records: number }> {
+    const [start = 0] = await this.#offsets([partition], EARLIEST)
+    const endOffset = await this.#end(partition)
+    const offset = Math.max(start, endOffset - records)
+    return { offset, endOffset, records: endOffset - offset }
+  }
+
   async open(partition: number, offset: number): Promise<PartitionReader> {
     const { topic, loop } = await this.#open()
     invariant(

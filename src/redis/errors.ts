@@ -106,7 +106,7 @@ const TROUBLES: readonly Rule[] = [
   [
     /ETIMEDOUT|EHOSTUNREACH|ENETUNREACH/,
     'ONLINE_UNAVAILABLE',
-    'it cannot be reached: check host, port and firewall',
+    'it cannot be reached: check host, port, firewall and, with TLS, that the port speaks it',
   ],
 ]
 
@@ -134,7 +134,7 @@ export function trouble(
   const [, code, advice] = rule ?? [
     undefined,
     'ONLINE_UNAVAILABLE' as const,
-    'the connection ended; where that happens at once, the port may speak TLS (rediss://)',
+    'the connection ended; where that happens at once, the port may speak TLS: rediss://, or tls',
   ]
   return told(code, server, `is not to be talked to: ${text}`, advice)
 }

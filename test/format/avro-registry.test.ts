@@ -301,7 +301,7 @@ test('schemas that name types of others are read with them', async () => {
   expect(columns).toEqual([[5]])
 })
 
-test('a default that the schema gives wrongly is nobody’s concern: the writer wrote every field', async () => {
+test('a default that the schema gives wrongly does not matter: the writer wrote every field', async () => {
   const schema = event({ name: 'f', type: 'long', default: 'none' })
   registry.add(1, schema)
   const value = framed(1, encode(event({ name: 'f', type: 'long' }), { f: 3 }))

@@ -1,5 +1,6 @@
 /** A real Redis for tests of the online store, with the pipeline's definition of it, and hands of an operator on it. */
 import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { RedisDefinition } from '../../src/core/definition.ts'
 import type { OnlineStore } from '../../src/engine/ports.ts'
@@ -99,7 +100,12 @@ export class RedisPlace implements AsyncDisposable {
     const known = this.#raw.get(node)
     if (known) return known
     const { tls } = this.definition
-    const client = new Redis(node.url, tls?.ca ? { tls: { ca: readFileSync(tls.ca, 'utf8') } } : {})
+    const client = new Redis(node.url, {
+      ...(tls?.ca !== undefined && { tls: { ca: readFileSync(tls.ca, 'utf8') } }),
+      retryStrategy: () => 50,
+      maxRetriesPerRequest: 20,
+    })
+    client.on('error', () => undefined)
     this.#raw.set(node, client)
     return client
   }
@@ -127,6 +133,20 @@ export class RedisPlace implements AsyncDisposable {
 export function rawClient(url: string): Redis & Disposable {
   const client = new Redis(url, { lazyConnect: true })
   return Object.assign(client, { [Symbol.dispose]: () => client.disconnect() })
+}
+
+/** As the engine does: what can be tried again is. */
+export async function retried<T>(effect: () => Promise<T>): Promise<T> {
+  const untilMs = performance.now() + 10_000
+  for (;;) {
+    try {
+      return await effect()
+    } catch (error) {
+      const isRetryable = (error as { retryable?: boolean }).retryable === true
+      if (!isRetryable || performance.now() > untilMs) throw error
+      await sleep(50)
+    }
+  }
 }
 
 function withoutUser(url: string): string {

@@ -3,9 +3,8 @@ import { Command } from 'commander'
 import { formatDay } from '../../core/day.ts'
 import { position } from '../../core/event.ts'
 import type { Reject } from '../../engine/ports.ts'
-import { readLate } from '../../rejects/read-rejects.ts'
 import { action, definePipelineCommand, wholeNumber } from '../command.ts'
-import { topicOf } from '../compose.ts'
+import { openLate, topicOf } from '../compose.ts'
 import { instantOrNull, plural } from '../words.ts'
 
 interface ListOptions {
@@ -28,13 +27,13 @@ function listCommand(): Command {
   })
     .option('--limit <count>', 'records to show', wholeNumber, 20)
     .action(
-      action<ListOptions>(async ({ options, json, out, pipeline }) => {
-        const opened = await pipeline()
-        const { rejects } = opened
+      action<ListOptions>(async (call) => {
+        const { options, json, out } = call
+        const opened = await call.pipeline()
         const topic = topicOf(opened)
         const shown: Reject[] = []
         let count = 0
-        for await (const reject of readLate(rejects.directory)) {
+        for await (const reject of openLate(opened, call)) {
           count += 1
           if (shown.length < options.limit) shown.push(reject)
         }

@@ -1,17 +1,22 @@
 /** What an operator does to a Redis, and what the store says of it: nothing lost unseen, nothing waited for for ever. */
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import type { Marker } from '../../../src/engine/ports.ts'
 import { createRedisOnlineStore, openRedisReader } from '../../../src/redis/online-store.ts'
 import { onlineValue } from '../../conformance/online-store.ts'
-import { PIPELINE, RedisPlace, TIMEOUTS } from '../../support/redis-place.ts'
+import { PIPELINE, RedisPlace, TIMEOUTS, retried } from '../../support/redis-place.ts'
 import { ServerDirectory } from '../../support/servers.ts'
 
 const VIEW = 'activity:v1'
 const plain = await RedisPlace.start()
 afterAll(async () => plain[Symbol.asyncDispose]())
 const data = plain.node('data1')
+
+beforeEach(async () => {
+  await data.start()
+  await plain.flush()
+})
 
 function marker(position: number): Marker {
   return { generation: 1, position, asOf: 19_000, scanId: undefined }
@@ -37,7 +42,6 @@ test('a store is made while Redis is away, says so, and works once Redis is ther
 })
 
 test('a script that the server has forgotten is loaded again, unseen', async () => {
-  await plain.flush()
   await using store = await plain.openMet()
   await store.write(values(1))
   await plain.raw(data).script('FLUSH')
@@ -49,7 +53,6 @@ test('a script that the server has forgotten is loaded again, unseen', async () 
 })
 
 test('a connection that broke loses nothing: the incarnation stays', async () => {
-  await plain.flush()
   await using store = await plain.openMet()
   const { incarnation } = store
   await store.write(values(1))
@@ -62,12 +65,11 @@ test('a connection that broke loses nothing: the incarnation stays', async () =>
 })
 
 test('a Redis that restarts empty has lost its marker, and scripts are loaded again', async () => {
-  await plain.flush()
   await using store = await plain.openMet()
   await store.write(values(1))
   let { incarnation } = store
   await store.advanceMarker(0, marker(2), { marker: undefined, incarnation })
-  await data.restartFrom('nothing')
+  await data.restartEmpty()
   const late = await retried(() =>
     store.advanceMarker(0, marker(3), { marker: marker(2), incarnation }),
   )
@@ -80,7 +82,6 @@ test('a Redis that restarts empty has lost its marker, and scripts are loaded ag
 })
 
 test('a Redis restored from an older dump has a lower marker: lost', async () => {
-  await plain.flush()
   using directory = new ServerDirectory()
   const dump = path.join(directory.path, 'older.rdb')
   await using store = await plain.openMet()
@@ -101,7 +102,6 @@ test('a Redis restored from an older dump has a lower marker: lost', async () =>
 })
 
 test('T14 T15 values told and then lost, before the marker said so, show by the incarnation', async () => {
-  await plain.flush()
   using directory = new ServerDirectory()
   const dump = path.join(directory.path, 'older.rdb')
   await using store = await plain.openMet()
@@ -119,7 +119,6 @@ test('T14 T15 values told and then lost, before the marker said so, show by the 
 })
 
 test('emptied by hand: lost', async () => {
-  await plain.flush()
   await using store = await plain.openMet()
   const { incarnation } = store
   await store.advanceMarker(0, marker(2), { marker: undefined, incarnation })
@@ -129,7 +128,6 @@ test('emptied by hand: lost', async () => {
 })
 
 test('a Redis that hangs is given up after the time-out, and is used again when it wakes', async () => {
-  await plain.flush()
   await using store = await plain.openMet()
   data.pause()
   onTestFinished(() => data.resume())
@@ -148,7 +146,6 @@ test('a Redis that hangs is given up after the time-out, and is used again when 
 })
 
 test('memory that is full refuses new values, keeps old ones whole, and says what to do', async () => {
-  await plain.flush()
   await using store = await plain.openMet()
   const small = values(1)
   await store.write(small)
@@ -168,7 +165,6 @@ test('memory that is full refuses new values, keeps old ones whole, and says wha
 })
 
 test('a replica, a key of another type, a busy script, a foreign hash: told for what they are', async () => {
-  await plain.flush()
   const raw = plain.raw(data)
   await using store = await plain.openMet()
   await raw.set(`test:${PIPELINE}:${VIEW}:e0`, 'text')
@@ -200,7 +196,6 @@ test('a replica, a key of another type, a busy script, a foreign hash: told for 
 })
 
 test('a reader reads from a replica too, and cannot write', async () => {
-  await plain.flush()
   const raw = plain.raw(data)
   await using store = plain.open()
   await store.write(values(1))
@@ -220,7 +215,6 @@ test('wrong password, missing right, no authority, TLS on the wrong port: refuse
     [{ ...definition, prefix: 'other:' }, /NOPERM.*least rights/],
     [noCa, /certificate.*tls\.ca/],
     [{ ...definition, tls: { ca: '/nowhere/ca.pem' } }, /cannot read \/nowhere\/ca\.pem/],
-    [{ ...plain.definition, tls: {} }, /does not speak TLS/],
     [withoutUser(definition), /NOAUTH.*user or a password/],
   ] as const
   for (const [changed, message] of cases) {
@@ -232,14 +226,15 @@ test('wrong password, missing right, no authority, TLS on the wrong port: refuse
   }
   const { host } = new URL(url)
   const plaintext = { kind: 'standalone', url: `redis://${host}` } as const
-  await using store = createRedisOnlineStore(
-    { kind: 'redis', servers: plaintext, prefix: '' },
-    { pipeline: PIPELINE, timeouts: TIMEOUTS },
-  )
-  await expect(store.nowMs()).rejects.toMatchObject({
-    code: 'ONLINE_UNAVAILABLE',
-    message: expect.stringContaining('rediss://'),
-  })
+  const wrongPorts = [
+    [{ kind: 'redis', servers: plaintext, prefix: '' }, /rediss:\/\//],
+    [{ ...plain.definition, tls: {} }, /that the port speaks it/],
+  ] as const
+  for (const [changed, message] of wrongPorts) {
+    await using store = createRedisOnlineStore(changed, { pipeline: PIPELINE, timeouts: TIMEOUTS })
+    const unavailable = { code: 'ONLINE_UNAVAILABLE', message: expect.stringMatching(message) }
+    await expect(store.nowMs()).rejects.toMatchObject(unavailable)
+  }
 })
 
 function withoutUser({
@@ -249,18 +244,4 @@ function withoutUser({
 }: RedisPlace['definition']): RedisPlace['definition'] {
   expect([username, password]).toEqual(['bare', 'bare-secret'])
   return rest
-}
-
-/** As the engine does: what can be tried again is. */
-async function retried<T>(effect: () => Promise<T>): Promise<T> {
-  const untilMs = performance.now() + 10_000
-  for (;;) {
-    try {
-      return await effect()
-    } catch (error) {
-      const isRetryable = (error as { retryable?: boolean }).retryable === true
-      if (!isRetryable || performance.now() > untilMs) throw error
-      await sleep(50)
-    }
-  }
 }
