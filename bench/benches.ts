@@ -5,6 +5,7 @@ import { endToEnd } from './end-to-end.ts'
 import { fold } from './fold.ts'
 import { online } from './online.ts'
 import { records } from './records.ts'
+import { drain, latency, servers } from './servers.ts'
 import { slots } from './slots.ts'
 import { table } from './table.ts'
 
@@ -15,5 +16,8 @@ export const BENCHES: ReadonlyMap<string, Bench> = new Map([
   ['online', online],
   ['table', table],
   ['end-to-end', endToEnd],
+  ['drain', drain],
+  ['servers', servers],
+  ['latency', latency],
   ['slots', slots],
 ])

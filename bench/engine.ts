@@ -74,19 +74,39 @@ export async function runToEnd(pipeline: Pipeline): Promise<RunSummary> {
   return summary
 }
 
+/** A run that follows its log until it is stopped. */
+export function startRun(pipeline: Pipeline): AsyncDisposable & { stop(): Promise<RunSummary> } {
+  const stopping = new AbortController()
+  const over = (async () => {
+    await using opened = new OpenedParts()
+    const parts = await openRunParts(pipeline, opened, { clock: systemClock, log: QUIET })
+    return await runPipeline(parts, { untilEnd: false, signal: stopping.signal })
+  })()
+  const stop = (): Promise<RunSummary> => {
+    stopping.abort()
+    return over
+  }
+  return {
+    stop,
+    [Symbol.asyncDispose]: async () => {
+      await stop()
+    },
+  }
+}
+
 function only(sinks: SinkDefinitions, names: readonly SinkName[]): SinkDefinitions {
   return Object.fromEntries(
     Object.entries(sinks).filter(([name]) => names.some((wanted) => wanted === name)),
   )
 }
 
-function notesOf({ partitions }: RunSummary): Record<string, number> {
+export function notesOf({ partitions }: RunSummary): Record<string, number> {
   const sum = (of: (partition: RunSummary['partitions'][number]) => number): number =>
     partitions.reduce((total, partition) => total + of(partition), 0)
   return { values: sum((each) => each.valuesWritten), rows: sum((each) => each.rowsWritten) }
 }
 
-const QUIET: Log = {
+export const QUIET: Log = {
   debug: () => undefined,
   info: () => undefined,
   warn: (fields, message) => process.stderr.write(`${message} ${JSON.stringify(fields)}\n`),

@@ -3,22 +3,17 @@ import { readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { planViews } from '../core/view-plan.ts'
 import type { RunParts, RunProgress } from '../engine/parts.ts'
+import type { RecordSource } from '../engine/ports.ts'
 import { healthOf } from '../http/health.ts'
+import type { Health } from '../http/health.ts'
 import { serveOperations } from '../http/server.ts'
 import { createMetrics } from '../metrics/metrics.ts'
-import { stateDirectory } from './compose.ts'
+import type { RedisOnlineStore } from '../redis/online-store.ts'
+import { isKafka, stateDirectory } from './compose.ts'
 import type { OpenedParts } from './compose.ts'
 import { packageVersion } from './version.ts'
 
-type WatchedParts = Pick<RunParts, 'pipeline' | 'source' | 'clock' | 'log'>
-
-/** What only the adapters know. */
-export interface OperationsExtras {
-  /** Keys that the online store evicted since it started; undefined where it evicts none. */
-  readonly evictedKeys?: () => Promise<number | undefined>
-  /** Why the log cannot be read now, in words. */
-  readonly sourceTrouble?: () => string | undefined
-}
+type WatchedParts = Pick<RunParts, 'pipeline' | 'source' | 'online' | 'clock' | 'log'>
 
 /**
  * Opens the server before the run begins, so that a start that takes long can be watched; it is closed with the other parts.
@@ -29,51 +24,55 @@ export interface OperationsExtras {
 export async function openOperations(
   parts: WatchedParts,
   opened: OpenedParts,
-  extras: OperationsExtras = {},
 ): Promise<(progress: RunProgress) => void> {
   const { pipeline, source, clock, log } = parts
   const { http } = pipeline
   if (http === undefined) return () => undefined
   let last: RunProgress | undefined
-  const progress = (): RunProgress | undefined => last
   const metrics = createMetrics({
     pipeline,
     topic: source.topic,
     version: packageVersion(),
     clock,
-    progress,
+    progress: () => last,
     extras: {
-      stateBytes: () => stateBytes(parts, progress),
+      sourceReachable: () => sourceTrouble(source) === undefined,
+      stateBytes: () => stateBytes(parts, last),
       tableBytes: () => tableBytes(parts),
-      ...(extras.evictedKeys && { evictedKeys: extras.evictedKeys }),
+      evictedKeys: () => evictedKeys(parts),
     },
   })
-  const { url } = opened.add(
-    await serveOperations({
-      ...http,
-      log,
-      metrics,
-      health: () =>
-        healthOf(last, {
-          topic: source.topic,
-          monotonicMs: clock.monotonicMs(),
-          readyLagMax: http.readyLagMax,
-          sourceTrouble: extras.sourceTrouble?.(),
-        }),
-    }),
-  )
+  const health = (): Health =>
+    healthOf(last, {
+      topic: source.topic,
+      monotonicMs: clock.monotonicMs(),
+      readyLagMax: http.readyLagMax,
+      sourceTrouble: sourceTrouble(source),
+    })
+  const { url } = opened.add(await serveOperations({ ...http, log, metrics, health }))
   log.info({ url }, `metrics and health at ${url}`)
   return (now) => {
     last = now
   }
 }
 
+/** Why the log cannot be read now; undefined where it can. */
+function sourceTrouble(source: RecordSource): string | undefined {
+  if (!isKafka(source) || source.reachability.reachable) return undefined
+  return `${source.topic}: Kafka does not answer: ${source.reachability.reason ?? 'no reason given'}`
+}
+
+/** Undefined where the store evicts nothing. */
+async function evictedKeys({ online }: WatchedParts): Promise<number | undefined> {
+  return online && 'evictedKeys' in online ? (online as RedisOnlineStore).evictedKeys() : undefined
+}
+
 async function stateBytes(
   { pipeline }: WatchedParts,
-  progress: () => RunProgress | undefined,
+  progress: RunProgress | undefined,
 ): Promise<ReadonlyMap<number, number>> {
   const sizes = new Map<number, number>()
-  for (const { partition } of progress()?.partitions ?? [])
+  for (const { partition } of progress?.partitions ?? [])
     sizes.set(partition, await directoryBytes(stateDirectory(pipeline, partition)))
   if (sizes.size === 0) throw new Error('no partition is open yet')
   return sizes

@@ -171,8 +171,9 @@ export class ScanTask {
             what: 'online: walking the store',
           },
         )
+        const held = page.values.filter((value) => !isEmptied(value, generation))
         const orphans = await turns.read(async () => {
-          const keys = page.values.map(({ entity }) => ({ entity, slot: slotOf(entity, slots) }))
+          const keys = held.map(({ entity }) => ({ entity, slot: slotOf(entity, slots) }))
           const found = await state.entities(view, keys)
           return keys.filter((_, i) => found[i] === undefined).map(({ entity }) => entity)
         })
@@ -193,4 +194,10 @@ export class ScanTask {
       } while (cursor !== undefined && !context.signal.aborted)
     }
   }
+}
+
+/** All-empty, and for ever: it keeps the version of its last record, which the state has forgotten with the entity. */
+function isEmptied(value: OnlineValue, generation: number): boolean {
+  const { version, eventTime, nextDay } = value
+  return version.generation === generation && eventTime === undefined && nextDay === undefined
 }

@@ -80,14 +80,19 @@ function messageOf(
   const eventTime = new Date(events.eventTimes[index] ?? 0)
   switch (reason) {
     case 'future': {
-      const timestamp = new Date(events.records.timestamps[index] ?? 0)
-      return `event time ${eventTime.toISOString()} is more than ${pipeline.time.maxFutureMs} ms after the record's timestamp ${timestamp.toISOString()}`
+      const timestamp = events.records.timestamps[index] ?? NaN
+      return `event time ${eventTime.toISOString()} is more than ${pipeline.time.maxFutureMs} ms after the record's timestamp ${instantText(timestamp)}`
     }
     case 'too_late':
       return `event time ${eventTime.toISOString()}: its day ${formatDay(bucket)} and the allowed lateness of ${pipeline.time.allowedLatenessMs} ms were over`
     default:
       return events.problems.get(index) ?? reason
   }
+}
+
+/** A producer may set any timestamp, also one that no calendar has. */
+function instantText(ms: number): string {
+  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : `${ms} ms`
 }
 
 function bytesOf(

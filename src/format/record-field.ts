@@ -35,6 +35,8 @@ function readBytes(type: FieldType, bytes: Uint8Array): Value | undefined {
 
 function timestampValue(type: FieldType, timestamp: number): Value | undefined {
   if (Number.isNaN(timestamp)) return null
+  // A producer may set one that is no exact integer of ours, and no instant.
+  if (!Number.isSafeInteger(timestamp)) return undefined
   return type.kind === 'timestamp' || type.kind === 'int64' || type.kind === 'double'
     ? timestamp
     : undefined

@@ -26,6 +26,8 @@ export interface ConnectionOptions {
   readonly logger: Logger
   /** Without a byte for so long while an answer is due, the connection is given up. */
   readonly silenceMs: number
+  /** Ends the connection, in whatever state it is. */
+  readonly signal: AbortSignal
 }
 
 export interface WireRequest {
@@ -46,6 +48,7 @@ export class BrokerConnection {
   readonly #options: ConnectionOptions
   #socket: Socket | undefined
   #isOver = false
+  #forget: () => void = () => undefined
   #received = 0
   #newestVersions: ReadonlyMap<number, number> = new Map()
 
@@ -70,6 +73,7 @@ export class BrokerConnection {
   /** @throws ConnectionFailure */
   static async open(address: BrokerAddress, options: ConnectionOptions): Promise<BrokerConnection> {
     const connection = new BrokerConnection(address, options)
+    connection.#endWith(options.signal)
     const handshakeMs = options.silenceMs * 2
     const timer = setTimeout(() => {
       connection.destroy(`${SILENCE} to the first requests within ${handshakeMs / 1_000} s`)
@@ -125,11 +129,23 @@ export class BrokerConnection {
   /** Whatever waits for an answer fails with the reason. */
   destroy(reason: string): void {
     this.#isOver = true
+    this.#forget()
     // With an error, so that kafkajs rejects what is in flight.
     this.#socket?.destroy(new Error(reason))
   }
 
+  #endWith(signal: AbortSignal): void {
+    const end = (): void => {
+      this.destroy('closed by us')
+    }
+    signal.addEventListener('abort', end, { once: true })
+    this.#forget = () => {
+      signal.removeEventListener('abort', end)
+    }
+  }
+
   async #handshake(): Promise<void> {
+    this.#options.signal.throwIfAborted()
     await this.#connection.connect()
     const request = kafkajsProtocol.requests.ApiVersions.protocol({ version: API_VERSIONS })
     const { apiVersions } = await this.#connection.send(request())
@@ -165,6 +181,7 @@ export class BrokerConnection {
     for (const event of ['end', 'error', 'close']) {
       socket.on(event, () => {
         this.#isOver = true
+        this.#forget()
       })
     }
     this.#socket = socket

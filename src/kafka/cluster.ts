@@ -5,6 +5,7 @@
  * A broker answers the requests of one connection one after the other, so a fetch that waits for new records must not
  * share it with anything that is in a hurry: hence the lanes.
  */
+import { setMaxListeners } from 'node:events'
 import type { KafkaLog } from '../core/definition.ts'
 import type { Clock, Log } from '../engine/ports.ts'
 import { TidemarkError } from '../errors.ts'
@@ -35,13 +36,15 @@ export class KafkaCluster implements AsyncDisposable {
   readonly #connections = new Map<string, Promise<BrokerConnection>>()
   /** When each address failed last, monotonic. */
   readonly #failedMs = new Map<string, number>()
-  #security: Promise<Security> | undefined
+  readonly #closed = new AbortController()
+  #security: Security | undefined
   #metadata: ClusterMetadata | undefined
   #refreshing: Promise<ClusterMetadata> | undefined
-  #isClosed = false
 
   constructor(parts: ClusterParts) {
     stopIdleTimers()
+    // One listener per connection.
+    setMaxListeners(0, this.#closed.signal)
     this.#parts = parts
   }
 
@@ -90,12 +93,10 @@ export class KafkaCluster implements AsyncDisposable {
     throw new ClusterUnreachable(failures)
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#isClosed = true
-    const opened = await Promise.allSettled(this.#connections.values())
-    for (const connection of opened) {
-      if (connection.status === 'fulfilled') connection.value.destroy('closed by us')
-    }
+  /** Closes every connection, also those that are being opened; nothing is opened after it. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closed.abort()
+    return Promise.resolve()
   }
 
   async #askMetadata(): Promise<ClusterMetadata> {
@@ -137,24 +138,27 @@ export class KafkaCluster implements AsyncDisposable {
   }
 
   async #open(address: BrokerAddress): Promise<BrokerConnection> {
-    const { definition, log, silenceMs } = this.#parts
-    // A file that cannot be read now may be mended before the next attempt: only success is kept.
-    this.#security ??= readSecurity(definition)
-    const security = await this.#security.catch((error: unknown) => {
-      this.#security = undefined
-      throw error
-    })
+    const { log, silenceMs } = this.#parts
+    const { signal } = this.#closed
+    const security = await this.#readSecurity()
     const logger = kafkajsLogger(log)
-    const connection = await BrokerConnection.open(address, { security, logger, silenceMs })
-    if (this.#isClosed) {
-      connection.destroy('closed by us')
-      throw closed(address)
-    }
+    const connection = await BrokerConnection.open(address, { security, logger, silenceMs, signal })
     if (connection.newestVersion(METADATA_API.apiKey) < METADATA_API.version) {
       connection.destroy('too old')
       throw brokersTooOld(connection.address)
     }
     return connection
+  }
+
+  /** Anew for each connection, because certificates are renewed; where that fails in between, as it was. */
+  async #readSecurity(): Promise<Security> {
+    try {
+      this.#security = await readSecurity(this.#parts.definition)
+    } catch (error) {
+      if (this.#security === undefined) throw error
+      this.#parts.log.warn({ error }, `${String(error)}; going on with what was read before`)
+    }
+    return this.#security
   }
 
   /** Every address that is known, those that failed last at the end. */
@@ -175,11 +179,6 @@ export function decodeAnswer<T>(request: string, answer: Buffer, decode: (answer
     if (error instanceof TidemarkError) throw error
     throw garbledAnswer(request, error)
   }
-}
-
-function closed(address: BrokerAddress): ConnectionFailure {
-  const words = { text: 'the log was closed', isRefusal: false }
-  return new ConnectionFailure(addressKey(address), words, undefined)
 }
 
 function addressKey({ host, port }: BrokerAddress): string {

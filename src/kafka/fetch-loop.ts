@@ -1,16 +1,14 @@
 /**
- * Fetches for all open partitions, one request in flight per broker and lane, so that no partition waits for another:
- *
- *   behind   partitions with records to get now: the broker answers at once
- *   tail     partitions at their end: the broker holds the request until a record comes, at most LONG_POLL_MS
- *
- * A partition whose reader is slow has no room and is left out until it has. One that gets room while the tail's request
- * waits at the broker is polled through the other lane, briefly, so that it neither waits nor holds up those behind.
+ * Fetches for all open partitions, with at most one request in flight per broker and lane (`broker-lanes.ts`), so that no
+ * partition waits for another: one whose reader is slow has no room and is left out until it has, one that has caught up
+ * waits at the broker beside those that are behind, not before them.
  */
 import { TidemarkError } from '../errors.ts'
 import type { KafkaLog } from '../core/definition.ts'
 import type { Clock } from '../engine/ports.ts'
-import type { ConnectionLane, KafkaCluster } from './cluster.ts'
+import { BrokerLanes } from './broker-lanes.ts'
+import type { FetchPlan } from './broker-lanes.ts'
+import type { KafkaCluster } from './cluster.ts'
 import { decodeAnswer } from './cluster.ts'
 import { ConnectionFailure } from './connection-failure.ts'
 import { fetchRequest } from './fetch-request.ts'
@@ -49,33 +47,16 @@ export interface FetchLoopParts {
   readonly metadataAgeMsMax: number
 }
 
-const LONG_POLL_MS = 500
-const SHORT_POLL_MS = 40
-/** Between the starts of two requests that wait: records that come one by one are fetched together. */
-const PACE_MS = 4
 const RESPONSE_BYTES_MAX = 8 * 1024 * 1024
-const BACKOFF_FIRST_MS = 50
-const BACKOFF_MAX_MS = 2_000
 
 interface Entry {
   readonly target: FetchTarget
   isBusy: boolean
+  /** The broker does not have its offset; why is being found out. */
+  isLost: boolean
   /** Number of the last request that brought it something, or found it at its end: the longest unserved come first. */
   served: number
 }
-
-interface Broker {
-  /** Lanes with a request under way, and how long it may wait at the broker. */
-  readonly busy: Map<FetchLane, number>
-  /** When the next request that waits may be sent. */
-  readonly paced: Record<FetchLane, number>
-  /** The tail came back with nothing: a moment to take those along that are polled beside it. */
-  mayGather: boolean
-  notBeforeMs: number
-  backoffMs: number
-}
-
-type FetchLane = Exclude<ConnectionLane, 'control'>
 
 interface Asked {
   readonly entry: Entry
@@ -87,7 +68,7 @@ export class FetchLoop {
   readonly #parts: FetchLoopParts
   readonly #leaders: Leaders
   readonly #entries = new Map<FetchTarget, Entry>()
-  readonly #brokers = new Map<number, Broker>()
+  readonly #brokers = new Map<number, BrokerLanes>()
   readonly #closed = new AbortController()
   #requests = 0
   #wakeMs = Infinity
@@ -111,7 +92,7 @@ export class FetchLoop {
   }
 
   add(target: FetchTarget): void {
-    this.#entries.set(target, { target, isBusy: false, served: -1 })
+    this.#entries.set(target, { target, isBusy: false, isLost: false, served: -1 })
     this.kick()
   }
 
@@ -127,43 +108,25 @@ export class FetchLoop {
   /** Sends what can be sent now. To be called whenever a partition got room, or a leader became known. */
   kick(): void {
     if (this.#closed.signal.aborted) return
-    const nowMs = this.#parts.clock.monotonicMs()
-    for (const [node, asked] of this.#byBroker()) {
-      const broker = this.#broker(node)
-      if (broker.notBeforeMs > nowMs) this.#wakeAt(broker.notBeforeMs)
-      else this.#send(node, broker, asked)
-    }
+    for (const [node, asked] of this.#byBroker()) this.#send(node, asked)
   }
 
-  #send(node: number, broker: Broker, asked: readonly Asked[]): void {
+  #send(node: number, asked: readonly Asked[]): void {
     const behind = asked.filter(({ wish }) => wish.isBehind)
     const atEnd = asked.filter(({ wish }) => !wish.isBehind)
-    if (behind.length > 0 && !broker.busy.has('behind')) void this.#fetch(node, 'behind', behind, 0)
-    if (atEnd.length === 0) return
-    const isPolling = (broker.busy.get('behind') ?? 0) > 0
-    if (!broker.busy.has('tail')) {
-      if (!(isPolling && broker.mayGather)) this.#wait(node, broker, 'tail', atEnd)
-    } else if (!broker.busy.has('behind')) {
-      this.#wait(node, broker, 'behind', atEnd)
-    }
-  }
-
-  /** Asks for records that are still to come. */
-  #wait(node: number, broker: Broker, lane: FetchLane, atEnd: readonly Asked[]): void {
-    const nowMs = this.#parts.clock.monotonicMs()
-    if (broker.paced[lane] > nowMs) {
-      this.#wakeAt(broker.paced[lane])
-      return
-    }
-    broker.paced[lane] = nowMs + PACE_MS
-    void this.#fetch(node, lane, atEnd, lane === 'tail' ? LONG_POLL_MS : SHORT_POLL_MS)
+    const { sends, wakeMs } = this.#lanes(node).plan(
+      { behind: behind.length > 0, atEnd: atEnd.length > 0 },
+      this.#parts.clock.monotonicMs(),
+    )
+    for (const plan of sends) void this.#fetch(node, plan, plan.of === 'behind' ? behind : atEnd)
+    if (wakeMs !== undefined) this.#wakeAt(wakeMs)
   }
 
   /** Partitions that wait for nothing but a request, by the broker that leads them. */
   #byBroker(): ReadonlyMap<number, Asked[]> {
     const brokers = new Map<number, Asked[]>()
     for (const entry of this.#entries.values()) {
-      const wish = entry.isBusy ? undefined : entry.target.wish()
+      const wish = entry.isBusy || entry.isLost ? undefined : entry.target.wish()
       const leader = wish && this.#leaders.of(entry.target.partition)
       if (wish === undefined || leader === undefined) continue
       const asked = brokers.get(leader.node) ?? []
@@ -174,25 +137,20 @@ export class FetchLoop {
     return brokers
   }
 
-  async #fetch(
-    node: number,
-    lane: FetchLane,
-    asked: readonly Asked[],
-    waitMs: number,
-  ): Promise<void> {
-    const broker = this.#broker(node)
+  async #fetch(node: number, plan: FetchPlan, asked: readonly Asked[]): Promise<void> {
+    const lanes = this.#lanes(node)
+    let foundSomething = false
     this.#requests += 1
-    broker.busy.set(lane, waitMs)
+    lanes.begin(plan, this.#parts.clock.monotonicMs())
     for (const { entry } of asked) entry.isBusy = true
     try {
-      const answer = await this.#ask(node, lane, asked, waitMs)
-      if (lane === 'tail')
-        broker.mayGather = answer.partitions.every(({ records }) => records.length === 0)
-      this.#settle(node, broker, asked, answer)
+      const answer = await this.#ask(node, plan, asked)
+      foundSomething = answer.partitions.some(({ records }) => records.length > 0)
+      this.#settle(node, asked, answer)
     } catch (error) {
-      this.#noteFailure(node, broker, asked, error)
+      this.#noteFailure(node, asked, error)
     } finally {
-      broker.busy.delete(lane)
+      lanes.end(plan.lane, foundSomething)
       for (const { entry } of asked) entry.isBusy = false
       this.kick()
     }
@@ -200,9 +158,8 @@ export class FetchLoop {
 
   async #ask(
     node: number,
-    lane: FetchLane,
+    { lane, waitMs }: FetchPlan,
     asked: readonly Asked[],
-    waitMs: number,
   ): Promise<FetchResponse> {
     const { cluster, definition } = this.#parts
     const request = fetchRequest({
@@ -220,17 +177,18 @@ export class FetchLoop {
     return decodeAnswer('Fetch', answer, decodeFetchResponse)
   }
 
-  #settle(node: number, broker: Broker, asked: readonly Asked[], response: FetchResponse): void {
+  #settle(node: number, asked: readonly Asked[], response: FetchResponse): void {
     const { reachability, clock } = this.#parts
     const problems = [response.errorCode, ...this.#deliver(asked, response)].filter(
       (code) => code !== KafkaCode.NONE,
     )
-    if (response.throttleMs > 0) broker.notBeforeMs = clock.monotonicMs() + response.throttleMs
+    const lanes = this.#lanes(node)
+    if (response.throttleMs > 0) lanes.holdUntil(clock.monotonicMs() + response.throttleMs)
     if (problems[0] === undefined) {
-      broker.backoffMs = 0
+      lanes.answered()
       reachability.answered(brokerName(node))
     } else {
-      this.#backOff(node, broker, `${brokerName(node)} answers ${codeName(problems[0])}`)
+      this.#backOff(node, `${brokerName(node)} answers ${codeName(problems[0])}`)
     }
   }
 
@@ -247,7 +205,7 @@ export class FetchLoop {
         if (fetched.records.length > 0 || !wish.isBehind) entry.served = this.#requests
         entry.target.take(fetched, wish, one === asked[0])
       } else if (code === KafkaCode.OFFSET_OUT_OF_RANGE) {
-        this.#lose(entry, wish)
+        void this.#lose(entry, wish)
       } else if (isAboutLeaders(code)) {
         this.#leaders.doubt(fetched.partition)
       } else if (code === KafkaCode.TOPIC_AUTHORIZATION_FAILED) {
@@ -259,53 +217,40 @@ export class FetchLoop {
     return codes
   }
 
-  #lose(entry: Entry, wish: FetchWish): void {
-    this.#entries.delete(entry.target)
-    entry.target
-      .lost(wish)
-      .then(
-        () => this.#entries.set(entry.target, entry),
-        (error: unknown) => {
-          entry.target.fail(error)
-        },
-      )
-      .finally(() => {
-        this.kick()
-      })
-      .catch(() => undefined)
+  async #lose(entry: Entry, wish: FetchWish): Promise<void> {
+    entry.isLost = true
+    try {
+      await entry.target.lost(wish)
+    } catch (error) {
+      entry.target.fail(error)
+    }
+    entry.isLost = false
+    this.kick()
   }
 
-  #noteFailure(node: number, broker: Broker, asked: readonly Asked[], error: unknown): void {
+  #noteFailure(node: number, asked: readonly Asked[], error: unknown): void {
     if (this.#closed.signal.aborted) return
     if (error instanceof ConnectionFailure) {
-      this.#backOff(node, broker, error.message, error.isSilence)
+      this.#backOff(node, error.message, error.isSilence)
       this.#leaders.ask()
       return
     }
     for (const { entry } of asked) entry.target.fail(error)
-    if (!(error instanceof TidemarkError)) this.#backOff(node, broker, String(error))
+    if (!(error instanceof TidemarkError)) this.#backOff(node, String(error))
   }
 
-  #backOff(node: number, broker: Broker, reason: string, isCertain = false): void {
+  #backOff(node: number, reason: string, isCertain = false): void {
     const { clock, reachability } = this.#parts
     reachability.failed(brokerName(node), reason, isCertain)
-    // The first time at once: a broker closes connections that were idle for long.
-    broker.notBeforeMs = clock.monotonicMs() + broker.backoffMs
-    broker.backoffMs = Math.min(Math.max(broker.backoffMs * 2, BACKOFF_FIRST_MS), BACKOFF_MAX_MS)
+    this.#lanes(node).failed(clock.monotonicMs())
   }
 
-  #broker(node: number): Broker {
+  #lanes(node: number): BrokerLanes {
     const known = this.#brokers.get(node)
     if (known !== undefined) return known
-    const broker: Broker = {
-      busy: new Map(),
-      paced: { behind: 0, tail: 0 },
-      mayGather: false,
-      notBeforeMs: 0,
-      backoffMs: 0,
-    }
-    this.#brokers.set(node, broker)
-    return broker
+    const lanes = new BrokerLanes()
+    this.#brokers.set(node, lanes)
+    return lanes
   }
 
   #wakeAt(atMs: number): void {

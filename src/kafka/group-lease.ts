@@ -216,6 +216,7 @@ class GroupLease implements Lease {
   }
 
   #hold(generation: number, partitions: readonly number[], sentMs: number): void {
+    if (this.#isLeaving()) return
     if (!this.#isNext(generation))
       this.#lose('a generation of the group was missed, in which others may have held them')
     const before = this.#held

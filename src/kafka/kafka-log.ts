@@ -71,6 +71,7 @@ class KafkaRecordSource implements KafkaSource {
   readonly #queries: TopicQueries
   readonly #reachability: Reachability
   readonly #metadataAgeMsMax: number
+  readonly #closed = new AbortController()
   #opened: Promise<Opened> | undefined
 
   constructor(definition: KafkaLog, parts: KafkaLogParts) {
@@ -79,8 +80,10 @@ class KafkaRecordSource implements KafkaSource {
     this.topic = definition.topic
     this.#definition = definition
     this.#clock = clock
-    this.#cluster = new KafkaCluster({ definition, log, clock, silenceMs })
-    this.#queries = new TopicQueries({ definition, cluster: this.#cluster, clock, patienceMs })
+    const cluster = new KafkaCluster({ definition, log, clock, silenceMs })
+    const { signal } = this.#closed
+    this.#cluster = cluster
+    this.#queries = new TopicQueries({ definition, cluster, clock, patienceMs, signal })
     this.#reachability = new Reachability(definition.topic, { log, clock })
   }
 
@@ -153,9 +156,10 @@ class KafkaRecordSource implements KafkaSource {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed.abort()
+    await this.#cluster[Symbol.asyncDispose]()
     const opened = await this.#opened?.catch(() => undefined)
     opened?.loop.close()
-    await this.#cluster[Symbol.asyncDispose]()
   }
 
   #open(): Promise<Opened> {

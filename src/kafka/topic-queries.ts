@@ -28,6 +28,8 @@ export interface TopicQueriesParts {
   readonly clock: Clock
   /** How long a question is repeated before its failure is told. */
   readonly patienceMs: number
+  /** Ends the patience. */
+  readonly signal: AbortSignal
 }
 
 /** `undefined` where no record is as late as the time that was asked for. */
@@ -126,7 +128,7 @@ export class TopicQueries {
   }
 
   async #untilAnswered<T>(attempt: (number: number) => Promise<Outcome<T>>): Promise<T> {
-    const { definition, clock, patienceMs } = this.#parts
+    const { definition, clock, patienceMs, signal } = this.#parts
     const startMs = clock.monotonicMs()
     let pauseMs = PAUSE_FIRST_MS
     for (let number = 0; ; number++) {
@@ -138,11 +140,11 @@ export class TopicQueries {
         throw refused(definition, problem)
       if (problem instanceof TopicMissing && elapsedMs > MISSING_PATIENCE_MS)
         throw topicMissing(definition)
-      if (elapsedMs + pauseMs > patienceMs) {
+      if (elapsedMs + pauseMs > patienceMs || signal.aborted) {
         const cause = problem instanceof Error ? problem : new Error(problem)
         throw unreachable(definition, cause, this.#wasReached)
       }
-      await clock.sleep(pauseMs)
+      await clock.sleep(pauseMs, signal)
       pauseMs = Math.min(pauseMs * 2, PAUSE_MAX_MS)
     }
   }

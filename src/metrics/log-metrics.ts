@@ -6,6 +6,7 @@ import {
   endOfDay,
   ofPartition,
   ofPartitionBy,
+  ofRun,
   ofRunBy,
   oneOf,
   secondsOf,
@@ -37,6 +38,13 @@ const VIEW_REASONS = ['missing_key', 'bad_field'] as const
 const VIEW_OUTCOMES = [...VIEW_REASONS, 'not_entity', 'filtered'] as const
 
 export const READING_METRICS: readonly Metric[] = [
+  ofRun({
+    name: 'tidemark_source_reachable',
+    type: 'gauge',
+    unit: '0 or 1',
+    help: '0 while the brokers do not answer: then the end of the log, and with it the lag, is as of before.',
+    of: ({ sourceReachable }) => Number(sourceReachable),
+  }),
   ofPartition({
     name: 'tidemark_lag_offsets',
     type: 'gauge',

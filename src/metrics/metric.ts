@@ -20,6 +20,7 @@ export interface Moment {
   readonly calendar: Calendar
   /** Undefined before the run has told where it stands for the first time. */
   readonly progress: RunProgress | undefined
+  readonly sourceReachable: boolean
   readonly wallMs: number
   readonly monotonicMs: number
   readonly sizes: MeasuredSizes

@@ -24,8 +24,9 @@ export interface MetricsParts {
   readonly extras?: MetricsExtras
 }
 
-/** What the run itself does not know; each is asked beside the scrapes, and not often. */
+/** What the run itself does not know. What takes a look outside is asked beside the scrapes, and not often. */
 export interface MetricsExtras {
+  readonly sourceReachable?: () => boolean
   readonly stateBytes?: () => Promise<ReadonlyMap<number, number>>
   readonly tableBytes?: () => Promise<ReadonlyMap<string, number>>
   /** Undefined where the store evicts nothing. */
@@ -116,12 +117,13 @@ class Moments {
   }
 
   #read(): Moment {
-    const { clock, progress } = this.#parts
+    const { clock, progress, extras } = this.#parts
     const monotonicMs = clock.monotonicMs()
     const { stateBytes, tableBytes, evictedKeys } = this.#sizes
     return {
       ...this.#fixed,
       progress: progress(),
+      sourceReachable: extras?.sourceReachable?.() ?? true,
       wallMs: clock.wallMs(),
       monotonicMs,
       sizes: {

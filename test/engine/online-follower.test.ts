@@ -240,6 +240,20 @@ describe('a store that lost data', () => {
     expect(await rig.served('ann')).toContain('n_1d=1')
   })
 
+  test('a value that is all-empty already keeps its version, though the state has forgotten its entity', async () => {
+    const rig = new Rig()
+    appendUsers(rig, '2024-03-04', ['quiet', 'busy'])
+    for (let date = 5; date <= 9; date += 1) {
+      appendUsers(rig, `2024-03-0${date}`, ['busy'])
+      await rig.runToEnd()
+    }
+    const marker = await rig.online.marker(0)
+    if (marker) await putMarker(rig.online, 0, { ...marker, scanId: 'of an owner that died' })
+    await rig.runToEnd()
+    expect((await rig.online.read('activity:v1', 'quiet'))?.version.offset).toBe(0)
+    await rig.expectTheLaw()
+  })
+
   test('a state that is built again over its values, from records that are all refused, changes none of them', async () => {
     const rig = new Rig({ fetch: 1, time: { zone: 'Europe/Berlin' } })
     rig.appendRaw([{ offset: 0, timestamp: at('2024-03-04'), key: null, value: '{' }])

@@ -1,7 +1,7 @@
 /** Starting again: from the state's own offset, and only where log and definitions are still those of the state. */
 import { describe, expect, test } from 'vitest'
 import { MemoryDisk } from '../../src/memory/state.ts'
-import { COUNT, recordsAt, viewOf } from '../support/builders.ts'
+import { at, COUNT, recordsAt, viewOf } from '../support/builders.ts'
 import { gate, Rig } from './rig.ts'
 
 function garbage(count: number): ReturnType<typeof recordsAt> {
@@ -133,4 +133,20 @@ describe('the limit on rejects', () => {
     rig.appendRaw(garbage(1))
     await expect(rig.runToEnd()).rejects.toMatchObject({ code: 'REJECTS_ABOVE_LIMIT' })
   })
+})
+
+test('T3 a record timestamp that no calendar has is refused in words like any other', async () => {
+  const rig = new Rig()
+  rig.appendRaw([
+    {
+      offset: 0,
+      timestamp: -9e15,
+      key: null,
+      value: JSON.stringify({ user: 'u', at: at('2024-03-04') }),
+    },
+  ])
+  await rig.runToEnd()
+  const [reject] = [...rig.rejects.kept.values()]
+  expect(reject?.reason).toBe('future')
+  expect(reject?.message).toContain('-9000000000000000 ms')
 })

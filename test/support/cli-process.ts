@@ -18,8 +18,8 @@ export interface Ended {
 
 export interface Started {
   readonly child: ChildProcess
-  /** Resolves once stderr holds the text; rejects when the process ends before. */
-  readonly says: (text: string) => Promise<void>
+  /** All of stderr, once it holds the text; rejects when the process ends before. */
+  readonly says: (text: string) => Promise<string>
   readonly ended: Promise<Ended>
 }
 
@@ -64,7 +64,7 @@ export function startCli(
   const ended = once(child, 'close').then(([code]) => {
     return { code: code as number | null, stdout, stderr }
   })
-  const says = async (text: string): Promise<void> => {
+  const says = async (text: string): Promise<string> => {
     const over = ended.then(() => {
       if (!stderr.includes(text)) throw new Error(`ended without saying ${text}:\n${stderr}`)
     })

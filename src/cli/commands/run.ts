@@ -5,6 +5,7 @@ import type { RunOptions, RunProgress } from '../../engine/parts.ts'
 import { action, definePipelineCommand } from '../command.ts'
 import type { Call } from '../command.ts'
 import { OpenedParts, openRunParts } from '../compose.ts'
+import { openOperations } from '../operations.ts'
 import { sumProgress, summaryLine, totalsOf } from '../run-summary.ts'
 import type { ProgressSums, RunTotals } from '../run-summary.ts'
 import type { Progress } from '../terminal.ts'
@@ -48,13 +49,18 @@ async function run(call: Call<RunCommandOptions>): Promise<RunTotals> {
   using interrupt = call.interrupt()
   await using opened = new OpenedParts()
   const parts = await openRunParts(pipeline, opened, call)
+  const watch = await openOperations(parts, opened)
   const untilEnd = call.options.untilEnd === true
   call.log.info({ pipeline: pipeline.name, run: parts.run, untilEnd }, `${pipeline.name}: starting`)
   using progress = call.progress(pipeline.name)
+  const show = showProgress(call, progress, untilEnd)
   const options: RunOptions = {
     untilEnd,
     signal: interrupt.signal,
-    onProgress: showProgress(call, progress, untilEnd),
+    onProgress: (now) => {
+      watch(now)
+      show(now)
+    },
   }
   const summary = await runPipeline(parts, options)
   return totalsOf(summary, parts.source.topic)

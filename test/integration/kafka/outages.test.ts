@@ -89,6 +89,38 @@ test('connections that are cut or lose their bytes are made again, and no record
   expect(values).toEqual([0, 1, 2, 3].flatMap((round) => numbered(`round${round}`, 100)))
 })
 
+test('an answer may be cut anywhere, again and again, and the log is still read once and in order', async () => {
+  const { bootstrap, proxy } = kafka.proxied
+  await using rig = await createTopicRig(kafka.bootstrap)
+  const producer = await rig.clients.producer()
+  const padding = 'x'.repeat(10_000)
+  for (let batch = 0; batch < 40; batch++) {
+    const values = numbered('v', 10, batch * 10).map((value) => ({ value: `${value} ${padding}` }))
+    await producer.send({ topic: rig.topic, messages: values })
+  }
+  const definition = kafkaLog(bootstrap, rig.topic)
+  await using source = createKafkaLog(definition, { log: collectLog().log, clock, ...QUICK })
+  await using reader = await source.open(0, 0)
+  const values: (string | null)[] = []
+  const cuts = [1, 7, 100, 5_000, 99_000, 100_300, 1_000_000, 1_050_000, 2_000_000, 2_500_000]
+  for (let cut = 0; values.length < 400; cut++) {
+    proxy(1).cutAfterAnswered(cuts[cut] ?? Infinity)
+    values.push(...valuesOf(await readCount(reader, 1)))
+  }
+  proxy(1).heal()
+  expect(values.map((value) => value?.split(' ')[0])).toEqual(numbered('v', 400))
+})
+
+test('a source that cannot reach its brokers ends at once when it is disposed of', async () => {
+  const { log } = collectLog()
+  const source = createKafkaLog(kafkaLog('127.0.0.1:1', 'clicks'), { log, clock })
+  const asked = source.topology().catch((error: unknown) => error)
+  const startMs = performance.now()
+  await source[Symbol.asyncDispose]()
+  expect(await asked).toMatchObject({ code: 'SOURCE_UNREADABLE' })
+  expect(performance.now() - startMs).toBeLessThan(1_000)
+})
+
 test('a start without brokers ends in bounded time and says what to check', async () => {
   const { log } = collectLog()
   await using source = createKafkaLog(kafkaLog('127.0.0.1:1,127.0.0.1:2', 'clicks'), {

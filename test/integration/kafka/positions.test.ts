@@ -122,3 +122,23 @@ test('a new pipeline begins at the earliest record, at the end, or at the first 
   expect(await originsFor('latest')).toEqual([10, 1, 0])
   expect(await originsFor(startMs + 7)).toEqual([7, 1, 0])
 })
+
+test('producers’ timestamps are trusted where the brokers bound them, or where the pipeline says so', async () => {
+  const config = { 'message.timestamp.after.max.ms': '7200000', 'retention.ms': '1000000' }
+  await using rig = await createTopicRig(bootstrap, { config })
+  expect(await rig.source.topicFacts()).toMatchObject({
+    timestampType: 'CreateTime',
+    timestampAfterMaxMs: 7_200_000,
+    retentionMs: 1_000_000,
+    retentionBytes: undefined,
+    cleanupPolicy: ['delete'],
+  })
+  await expect(rig.source.checkTimestamps()).rejects.toMatchObject({ code: 'DEFINITION_INVALID' })
+  await using bounded = await createTopicRig(bootstrap)
+  await expect(bounded.source.checkTimestamps()).resolves.toBeUndefined()
+  await using trusted = await createTopicRig(bootstrap, {
+    config,
+    definition: { trustProducerClock: true },
+  })
+  await expect(trusted.source.checkTimestamps()).resolves.toBeUndefined()
+})

@@ -1,0 +1,123 @@
+/**
+ * kill -9, thirty times, on real servers: processes of one group read a topic that a producer keeps filling, and die at random
+ * moments, at times alone, at times one of two. Meanwhile readers look at Redis and at the table; at the end all sinks are
+ * what the oracle says.
+ */
+import process from 'node:process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { startKafka } from '../../../servers/kafka.ts'
+import { createRandom, type Random } from '../../../bench/random.ts'
+import { startCli, type Started } from '../../support/cli-process.ts'
+import { expectSinksEqual } from '../../support/compare-sinks.ts'
+import { recompute } from '../../support/oracle.ts'
+import { ServerDirectory, sharedRedis } from '../../support/servers.ts'
+import { actualRaw, RawRedis } from './online-reader.ts'
+import { KILLED_PIPELINE, KILLED_SOURCE, PacedWriter } from './paced-log.ts'
+import { RealWorld } from './real-world.ts'
+import { RedisWatch, TableWatch } from './sink-watch.ts'
+import { deadLettersOf, TopicWriter } from './topic-writer.ts'
+
+const KILLS = 30
+const PARTITIONS = 4
+/** About a day of event time every half second. */
+const PACE = { partitions: PARTITIONS, recordsPerRound: 6, roundMs: 40, stepMs: 0.3 * 3_600_000 }
+/** Between two deaths. Most of a life is the start of the run time, and of the group. */
+const LIFE_MS = { min: 700, max: 2_600 }
+/** So often two processes share the partitions. */
+const PAIRS = 0.4
+
+function textOf(bootstrap: string, topic: string, redis: string): string {
+  const kafka = { brokers: bootstrap, topic, group: topic, sessionTimeout: '1500ms' }
+  return JSON.stringify({
+    ...KILLED_PIPELINE,
+    source: { kafka, ...KILLED_SOURCE },
+    sinks: {
+      online: { redis },
+      offline: { delta: './features', slots: 2, correctionsEvery: '1s' },
+    },
+    rejects: { limit: '100%', topic: deadLettersOf(topic) },
+  })
+}
+
+/** The processes of the group on this machine. */
+class Engines {
+  readonly #world: RealWorld
+  readonly #random: Random
+  readonly #running: Started[] = []
+  taken = 0
+
+  constructor(world: RealWorld, random: Random) {
+    this.#world = world
+    this.#random = random
+  }
+
+  async start(...args: readonly string[]): Promise<Started> {
+    const { directory, file } = this.#world
+    const engine = startCli(directory, ['run', '-f', file, ...args])
+    this.#running.push(engine)
+    return Promise.resolve(engine)
+  }
+
+  /** One or two run for a while; then one of them, whichever, dies. */
+  async killOne(): Promise<void> {
+    const wanted = this.#random.next() < PAIRS ? 2 : 1
+    while (this.#running.length < wanted) await this.start()
+    const lifeMs = LIFE_MS.min + this.#random.next() * (LIFE_MS.max - LIFE_MS.min)
+    await Promise.race([sleep(lifeMs), ...this.#running.map(({ ended }) => ended)])
+    for (const { child, ended } of this.#running) {
+      if (child.exitCode !== null) throw new Error(`it stopped by itself: ${(await ended).stderr}`)
+    }
+    const [victim] = this.#running.splice(this.#random.below(this.#running.length), 1)
+    await kill(victim)
+  }
+
+  async killAll(): Promise<void> {
+    await Promise.all(this.#running.splice(0).map(kill))
+  }
+}
+
+async function kill(engine: Started | undefined): Promise<void> {
+  engine?.child.kill('SIGKILL')
+  await engine?.ended
+}
+
+test('kill -9 thirty times at random moments: nothing is lost, nothing is twice, nothing goes back', async () => {
+  const seed = Number(process.env['KILL_SEED'] ?? Date.now() & 0x7fff_ffff)
+  process.stdout.write(`kill -9 on real servers: seed ${seed}\n`)
+  using servers = new ServerDirectory()
+  // Short sessions, so that the dead are missed soon.
+  const settings = { 'group.min.session.timeout.ms': '500' }
+  await using kafka = await startKafka({ directory: servers.path, settings })
+  const { bootstrap } = kafka
+  await using topic = await TopicWriter.create(bootstrap, PARTITIONS)
+  const redis = await sharedRedis()
+  await using world = await RealWorld.create(textOf(bootstrap, topic.topic, redis.url))
+  await using reader = await world.tables()
+  const writer = new PacedWriter(topic, createRandom(seed + 1), PACE)
+  const watches = [new RedisWatch(world.pipeline), new TableWatch(reader, 'activity_v1')] as const
+  const engines = new Engines(world, createRandom(seed))
+  const stop = new AbortController()
+  const beside = [writer, ...watches].map((one) => one.run(stop.signal))
+  try {
+    for (let kills = 0; kills < KILLS; kills += 1) await engines.killOne()
+  } finally {
+    await engines.killAll()
+    stop.abort()
+    await Promise.all(beside)
+  }
+  const last = await (await engines.start('--until-end')).ended
+  expect(`${last.code} ${last.stderr}`).toMatch(/^0 /)
+  const [online, table] = watches
+  process.stdout.write(
+    `${writer.written} records, ${online.readings} readings of Redis with ${online.newer} newer values, ${table.readings} of the table\n`,
+  )
+  expect(online.newer).toBeGreaterThan(KILLS)
+  expect(table.readings).toBeGreaterThan(KILLS)
+  const oracle = recompute(world.pipeline, writer.log)
+  const sinks = await world.sinks(PARTITIONS)
+  expectSinksEqual(oracle, sinks)
+  using raw = new RawRedis(world.pipeline)
+  const values = actualRaw(world.pipeline, await raw.values())
+  expectSinksEqual(oracle, { ...sinks, online: values })
+})
