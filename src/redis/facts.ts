@@ -57,7 +57,7 @@ export async function redisFacts(
     isMasterWanted: false,
   })
   const masters = await servers.masters()
-  return Promise.all(masters.map(({ node }) => factsOf(node, wallMs)))
+  return await Promise.all(masters.map(({ node }) => factsOf(node, wallMs)))
 }
 
 async function factsOf(node: RedisNode, wallMs: () => number): Promise<RedisServerFacts> {

@@ -81,9 +81,9 @@ http: { listen: "127.0.0.1:0", readyLag: 1000 }
 describe('a run', () => {
   const shop = new CliDirectory()
   const place = new ServerDirectory()
-  let run: Started
+  let run: Started | undefined
   let url = ''
-  let prometheus: PrometheusServer
+  let prometheus: PrometheusServer | undefined
 
   beforeAll(async () => {
     mkdirSync(shop.path('events'))
@@ -105,19 +105,19 @@ describe('a run', () => {
   })
 
   afterAll(async () => {
-    await prometheus[Symbol.asyncDispose]()
-    run.child.kill('SIGTERM')
-    const { code } = await run.ended
+    await prometheus?.stop()
+    run?.child.kill('SIGTERM')
+    const ended = await run?.ended
     shop[Symbol.dispose]()
     place[Symbol.dispose]()
-    expect(code).toBe(0)
+    expect(ended?.code).toBe(0)
   })
 
   /** Targets are asked some seconds after the start, then every quarter of a minute. */
   async function answered(expression: string): Promise<readonly QueryResult[]> {
     for (;;) {
-      const results = await prometheus.query(expression)
-      if (results.length > 0) return results
+      const results = await prometheus?.query(expression)
+      if (results !== undefined && results.length > 0) return results
       await setTimeout(200)
     }
   }
@@ -156,19 +156,21 @@ describe('a run', () => {
   })
 
   test('the shipped rules are loaded, and none fires for a run that is well', async () => {
-    const answer = await fetch(`${prometheus.url}/api/v1/rules?type=alert`)
+    const answer = await fetch(`${prometheus?.url ?? ''}/api/v1/rules?type=alert`)
     const { data } = (await answer.json()) as {
       readonly data: { readonly groups: readonly { readonly rules: readonly Rule[] }[] }
     }
     const rules = data.groups.flatMap((group) => group.rules)
-    expect(rules.map(({ name, state }) => [name, state])).toEqual([
-      ['TidemarkDown', 'inactive'],
-      ['TidemarkLagGrowing', 'inactive'],
-      ['TidemarkWatermarkStuck', 'inactive'],
-      ['TidemarkRejectsNearLimit', 'inactive'],
-      ['TidemarkOnlineBacklog', 'inactive'],
-      ['TidemarkFreshness', 'inactive'],
+    expect(rules.map(({ name }) => name)).toEqual([
+      'TidemarkDown',
+      'TidemarkLagGrowing',
+      'TidemarkWatermarkStuck',
+      'TidemarkRejectsNearLimit',
+      'TidemarkOnlineBacklog',
+      'TidemarkFreshness',
     ])
+    // Before the first scrape nothing was up: that is pending for a moment.
+    expect(rules.filter(({ state }) => state === 'firing')).toEqual([])
   })
 
   test('a second run at the same address is refused in words, and ends with 1', async () => {

@@ -71,6 +71,7 @@ export function startCli(
     while (!stderr.includes(text)) {
       await Promise.race([over, new Promise((resolve) => setTimeout(resolve, 50))])
     }
+    return stderr
   }
   return { child, says, ended }
 }

@@ -22,13 +22,17 @@ const KILLS = 30
 const PARTITIONS = 4
 /** About a day of event time every half second. */
 const PACE = { partitions: PARTITIONS, recordsPerRound: 6, roundMs: 40, stepMs: 0.3 * 3_600_000 }
-/** Between two deaths. Most of a life is the start of the run time, and of the group. */
-const LIFE_MS = { min: 700, max: 2_600 }
+const SESSION_MS = 1_000
+/**
+ * From one death to the next, in start-ups: from the start of a process to the first value of its in Redis, measured. Who
+ * follows a dead one also waits for its session to end.
+ */
+const LIFE = { min: 0.3, max: 1.8 }
 /** So often two processes share the partitions. */
 const PAIRS = 0.4
 
 function textOf(bootstrap: string, topic: string, redis: string): string {
-  const kafka = { brokers: bootstrap, topic, group: topic, sessionTimeout: '1500ms' }
+  const kafka = { brokers: bootstrap, topic, group: topic, sessionTimeout: `${SESSION_MS}ms` }
   return JSON.stringify({
     ...KILLED_PIPELINE,
     source: { kafka, ...KILLED_SOURCE },
@@ -45,25 +49,25 @@ class Engines {
   readonly #world: RealWorld
   readonly #random: Random
   readonly #running: Started[] = []
-  taken = 0
 
   constructor(world: RealWorld, random: Random) {
     this.#world = world
     this.#random = random
   }
 
-  async start(...args: readonly string[]): Promise<Started> {
+  start(...args: readonly string[]): Started {
     const { directory, file } = this.#world
     const engine = startCli(directory, ['run', '-f', file, ...args])
     this.#running.push(engine)
-    return Promise.resolve(engine)
+    return engine
   }
 
   /** One or two run for a while; then one of them, whichever, dies. */
-  async killOne(): Promise<void> {
+  async killOne(startUpMs: number): Promise<void> {
     const wanted = this.#random.next() < PAIRS ? 2 : 1
-    while (this.#running.length < wanted) await this.start()
-    const lifeMs = LIFE_MS.min + this.#random.next() * (LIFE_MS.max - LIFE_MS.min)
+    while (this.#running.length < wanted) this.start()
+    const life = LIFE.min + this.#random.next() * (LIFE.max - LIFE.min)
+    const lifeMs = life * startUpMs + this.#random.next() * SESSION_MS
     await Promise.race([sleep(lifeMs), ...this.#running.map(({ ended }) => ended)])
     for (const { child, ended } of this.#running) {
       if (child.exitCode !== null) throw new Error(`it stopped by itself: ${(await ended).stderr}`)
@@ -100,13 +104,18 @@ test('kill -9 thirty times at random moments: nothing is lost, nothing is twice,
   const stop = new AbortController()
   const beside = [writer, ...watches].map((one) => one.run(stop.signal))
   try {
-    for (let kills = 0; kills < KILLS; kills += 1) await engines.killOne()
+    const startedMs = performance.now()
+    engines.start()
+    while (watches[0].newer === 0) await sleep(20)
+    const startUpMs = performance.now() - startedMs
+    process.stdout.write(`a start-up takes ${Math.round(startUpMs)} ms\n`)
+    for (let kills = 0; kills < KILLS; kills += 1) await engines.killOne(startUpMs)
   } finally {
     await engines.killAll()
     stop.abort()
     await Promise.all(beside)
   }
-  const last = await (await engines.start('--until-end')).ended
+  const last = await engines.start('--until-end').ended
   expect(`${last.code} ${last.stderr}`).toMatch(/^0 /)
   const [online, table] = watches
   process.stdout.write(

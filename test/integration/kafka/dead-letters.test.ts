@@ -35,7 +35,7 @@ interface Rig {
   readonly topic: string
   readonly sink: RejectSink
   readonly lines: readonly LoggedLine[]
-  read(filter?: DeadLetterFilter): Promise<Reject[]>
+  readonly read: (filter?: DeadLetterFilter) => Promise<Reject[]>
 }
 
 function rigOf(definition: KafkaLog, topic: string, silenceMs?: number): Rig {

@@ -1,5 +1,11 @@
 /** The lease when processes die or stand still, brokers go away, coordinators move and access lists forbid. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  ResourcePatternTypes,
+} from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { startKafka } from '../../../servers/kafka.ts'
 import type { KafkaServer } from '../../../servers/kafka.ts'
@@ -204,13 +210,13 @@ describe('access lists', () => {
     await admin.createAcls({
       acl: [
         {
-          resourceType: kind === 'topic' ? 2 : 3,
+          resourceType: kind === 'topic' ? AclResourceTypes.TOPIC : AclResourceTypes.GROUP,
           resourceName: name,
-          resourcePatternType: 3,
+          resourcePatternType: ResourcePatternTypes.LITERAL,
           principal: 'User:alice',
           host: '*',
-          operation: 3,
-          permissionType: 3,
+          operation: AclOperationTypes.READ,
+          permissionType: AclPermissionTypes.ALLOW,
         },
       ],
     })

@@ -168,6 +168,6 @@ test('a prefix with half a hash tag is refused for a Cluster', () => {
 /** Moves keys of slot 77, at most `count`. */
 async function migrate(from: RedisNode, to: RedisNode, count: number): Promise<void> {
   const raw = place.raw(from)
-  const keys = (await raw.cluster('GETKEYSINSLOT', 77, count)) as string[]
+  const keys = await raw.cluster('GETKEYSINSLOT', 77, count)
   await raw.call('migrate', '127.0.0.1', to.port, '', 0, 5_000, 'KEYS', ...keys)
 }
