@@ -235,9 +235,9 @@ async function probe(
   const kafka = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING })
   const producer = kafka.producer({ allowAutoTopicCreation: false })
   await producer.connect()
-  let over = false
-  void ended.then(() => (over = true))
-  for (let i = 0; !over || delays.length < PROBES_MIN; i += 1) {
+  const over = new AbortController()
+  void ended.then(() => over.abort())
+  for (let i = 0; !over.signal.aborted || delays.length < PROBES_MIN; i += 1) {
     const user = `probe-${i}`
     const now = Date.now()
     const value = JSON.stringify({

@@ -1,4 +1,4 @@
-/** What a sample of the records says about the pipeline file: rejects, keys, times, disorder. */
+/** What a sample of the records says about the pipeline file: rejects, times, disorder. */
 import type { Calendar } from '../core/day.ts'
 import type { Pipeline } from '../core/definition.ts'
 import { measureDisorder, measureLateness, quantile } from './disorder.ts'
@@ -27,40 +27,6 @@ export function checkRejects({ rejects }: Pipeline, sample: ExaminedSample): Fin
           : 'they would go to the dead letters with their bytes',
     },
   ]
-}
-
-export function checkKeys({ source }: Pipeline, sample: ExaminedSample): Finding[] {
-  const { events, keyed, keyBytes, scattered } = sample
-  if (events === 0) return []
-  const name = source.key.join(', ')
-  const findings: Finding[] = [
-    keyed === events
-      ? { check: 'key', verdict: 'ok', detail: `every event has ${name}` }
-      : {
-          check: 'key',
-          verdict: keyed === 0 ? 'problem' : 'warning',
-          detail: `${name} is missing or of another type in ${countWords(events - keyed)} of ${plural(events, 'event')}`,
-          advice: 'check source.key, and the path of the field in source.fields',
-        },
-  ]
-  if (keyBytes.compared > keyBytes.equal) {
-    findings.push({
-      check: 'key bytes',
-      verdict: keyBytes.equal === 0 ? 'problem' : 'warning',
-      detail: `in ${countWords(keyBytes.compared - keyBytes.equal)} of ${plural(keyBytes.compared, 'record')} the record's key is not the text of ${name}: ${keyBytes.example}`,
-      advice:
-        'source.key must name what the log is partitioned by; else an entity is spread over partitions',
-    })
-  }
-  if (scattered.length > 0) {
-    findings.push({
-      check: 'key routing',
-      verdict: 'problem',
-      detail: `${plural(scattered.length, 'key')} stand in more than one partition, such as ${scattered[0] ?? ''}`,
-      advice: 'the log is not partitioned by source.key: such a key has a row per partition',
-    })
-  }
-  return findings
 }
 
 /** A clock of the producers that runs ahead by more than this is worth a word. */

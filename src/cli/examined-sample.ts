@@ -5,6 +5,8 @@ import type { EventBatch } from '../core/event.ts'
 import { planViews } from '../core/view-plan.ts'
 import { formatValue } from '../core/text.ts'
 import type { Decoder, RecordSource } from '../engine/ports.ts'
+import { KeyTally } from './key-tally.ts'
+import type { KeyFacts } from './key-tally.ts'
 import { readSample } from './sample.ts'
 import type { SamplePart } from './sample.ts'
 
@@ -18,10 +20,9 @@ export interface ExaminedSample {
   readonly eventTimes: readonly (readonly number[])[]
   /** Events with all fields of the source's key. */
   readonly keyed: number
-  /** Of the events whose record has a key: how many have those bytes as the text of the key fields. */
-  readonly keyBytes: { readonly compared: number; readonly equal: number; readonly example: string }
-  /** Keys that were seen in more than one partition. */
-  readonly scattered: readonly string[]
+  readonly keys: KeyFacts
+  /** The latest timestamp of a record, ms; undefined where none has one. */
+  readonly newestTimestamp: number | undefined
 }
 
 export async function examine(
@@ -29,7 +30,8 @@ export async function examine(
   { source, decoder }: { readonly source: RecordSource; readonly decoder: Decoder },
   parts: readonly SamplePart[],
 ): Promise<ExaminedSample> {
-  const tally = new Tally(pipeline, source.topic)
+  const { partitions } = await source.topology()
+  const tally = new Tally(pipeline, source.topic, partitions)
   for (const part of parts) {
     tally.beginPartition(part.partition)
     for await (const batch of readSample(source, part)) {
@@ -47,18 +49,18 @@ class Tally {
   readonly #usedFields: readonly number[]
   readonly #refused = new Map<string, { count: number; example: string }>()
   readonly #times: number[][] = []
-  readonly #homes = new Map<string, number>()
-  readonly #scattered = new Set<string>()
-  readonly #keyBytes = { compared: 0, equal: 0, example: '' }
+  readonly #keys: KeyTally
   #partition = 0
   #records = 0
   #events = 0
   #tombstones = 0
   #keyed = 0
+  #newestTimestamp = -Infinity
 
-  constructor(pipeline: Pipeline, topic: string) {
+  constructor(pipeline: Pipeline, topic: string, partitions: number) {
     this.#pipeline = pipeline
     this.#topic = topic
+    this.#keys = new KeyTally(partitions)
     const views = planViews(pipeline)
     this.#keyFields = views[0]?.keyFields ?? []
     this.#usedFields = [
@@ -74,8 +76,8 @@ class Tally {
       refused: this.#refused,
       eventTimes: this.#times,
       keyed: this.#keyed,
-      keyBytes: this.#keyBytes,
-      scattered: [...this.#scattered],
+      keys: this.#keys.facts,
+      newestTimestamp: Number.isFinite(this.#newestTimestamp) ? this.#newestTimestamp : undefined,
     }
   }
 
@@ -90,6 +92,9 @@ class Tally {
   }
 
   #takeRecord(events: EventBatch, i: number): void {
+    this.#keys.takeRecord(recordKeyOf(events, i), this.#partition)
+    const timestamp = events.records.timestamps[i] ?? NaN
+    if (timestamp > this.#newestTimestamp) this.#newestTimestamp = timestamp
     const outcome = events.outcomes[i]
     if (outcome === Decoded.TOMBSTONE) this.#tombstones += 1
     else if (outcome === Decoded.EVENT) this.#takeEvent(events, i)
@@ -134,20 +139,7 @@ class Tally {
       texts.push(formatValue(value, type))
     }
     this.#keyed += 1
-    const key = texts.join('|')
-    const home = this.#homes.get(key)
-    if (home === undefined) this.#homes.set(key, this.#partition)
-    else if (home !== this.#partition) this.#scattered.add(key)
-    this.#compareBytes(events, i, key)
-  }
-
-  #compareBytes({ records }: EventBatch, i: number, key: string): void {
-    const start = records.keyStarts[i] ?? -1
-    if (start < 0) return
-    const bytes = records.bytes.toString('utf8', start, records.keyEnds[i])
-    this.#keyBytes.compared += 1
-    if (bytes === key) this.#keyBytes.equal += 1
-    else this.#keyBytes.example ||= `key ${JSON.stringify(bytes)}, field ${JSON.stringify(key)}`
+    this.#keys.takeEvent(texts.join('|'), recordKeyOf(events, i), this.#partition)
   }
 
   #refuse({ records }: EventBatch, i: number, reason: string, message: string): void {
@@ -158,4 +150,10 @@ class Tally {
       this.#refused.set(reason, { count: 1, example: `${where}: ${message}` })
     }
   }
+}
+
+/** A view of the batch's bytes; undefined: the record has none. */
+function recordKeyOf({ records }: EventBatch, i: number): Uint8Array | undefined {
+  const start = records.keyStarts[i] ?? -1
+  return start < 0 ? undefined : records.bytes.subarray(start, records.keyEnds[i])
 }

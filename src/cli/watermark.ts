@@ -30,7 +30,7 @@ export interface WatermarkReport {
 export type PartitionWatermark =
   { readonly partition: number; readonly state: 'not started' | 'no event yet' } | HeldWatermark
 
-export interface UnheldWatermark {
+interface UnheldWatermark {
   readonly partition: number
   readonly state: 'not started' | 'no event yet'
 }

@@ -48,10 +48,11 @@ function once<T>(get: () => Promise<T>): () => Promise<T> {
 }
 
 function peekHeads(
-  { peekState }: RunParts,
+  parts: RunParts,
   partitions: number,
 ): Promise<(StateHead | undefined)[]> {
-  return Promise.all(Array.from({ length: partitions }, (_, partition) => peekState(partition)))
+  const all = Array.from({ length: partitions }, (_, partition) => partition)
+  return Promise.all(all.map((partition) => parts.peekState(partition)))
 }
 
 /** A state without a record (the tables were moved away) keeps its origin. */

@@ -82,9 +82,9 @@ export async function openPartition(
     signal: AbortSignal.any([assignment.failed, left.signal]),
     committed,
   }
-  const online = parts.online && new OnlineFollower(context, parts.online, head)
-  const table = tables.length === 0 ? undefined : await openTable(context, tables, head)
   const { online: store } = parts
+  const online = store && new OnlineFollower(context, store, head)
+  const table = tables.length === 0 ? undefined : await openTable(context, tables, head)
   const task = new PartitionTask({
     context,
     topic: parts.source.topic,

@@ -165,12 +165,12 @@ export class PartitionSet {
 
   /** The former owner may need a moment, or be a process that sleeps. Undefined where it was revoked meanwhile. */
   async #openState(partition: number, stop: AbortSignal): Promise<PartitionState | undefined> {
-    const { clock, log, lease, openState } = this.#parts
+    const { clock, log, lease } = this.#parts
     const startedMs = clock.monotonicMs()
     let toldMs = -Infinity
     while (!stop.aborted && !this.#failed.signal.aborted) {
       try {
-        return await openState(partition)
+        return await this.#parts.openState(partition)
       } catch (error) {
         const isLocked = error instanceof TidemarkError && error.code === 'STATE_LOCKED'
         const waitedMs = clock.monotonicMs() - startedMs

@@ -21,6 +21,7 @@ import type { TableFollower } from './table-follower.ts'
 import type { IdleTicks } from './idle-ticks.ts'
 import { maintenanceBounds } from './maintenance-bounds.ts'
 import { addCounts, composeCommit } from './state-commit.ts'
+import { progressOf } from './task-progress.ts'
 
 /** What followers may read between two batches while there is something to fold. */
 const TURN_BUDGET_MS = 15
@@ -94,34 +95,16 @@ export class PartitionTask {
   }
 
   get progress(): PartitionProgress {
-    const { context, reader, online, table, ticks, head, batchFold } = this.#parts
-    const { time } = batchFold
-    const { maxEventTime, maxEventOffset } = time.state
-    return {
-      partition: context.partition,
+    return progressOf(this.#parts, {
       startOffset: this.#startOffset,
       nextOffset: this.#nextOffset,
-      endOffset: this.#nextOffset + reader.lag(this.#nextOffset),
       records: this.#records,
       counts: addCounts(this.#head.counts, this.#notes.counts),
-      startCounts: head.counts,
-      watermark: Number.isFinite(time.watermark) ? time.watermark : undefined,
-      closedDay: Number.isFinite(time.closedDay) ? time.closedDay : undefined,
-      rowsWritten: table?.rowsWritten ?? 0,
-      valuesWritten: online?.valuesWritten ?? 0,
       phase: this.#phase,
-      newest:
-        maxEventTime === undefined
-          ? undefined
-          : { eventTime: maxEventTime, offset: maxEventOffset ?? -1 },
       turnedMs: this.#turnedMs,
       advancedMs: this.#advancedMs,
       held: this.#isHeld(),
-      idle: ticks.why,
-      online: online?.progress,
-      table: table?.progress,
-      meters: context.meters,
-    }
+    })
   }
 
   /** Until it is told to stop, or `stopAt` is reached and everything is drained. */

@@ -107,10 +107,9 @@ async function untilOver(
 }
 
 /** Partitions whose state is on this machine. */
-async function statesHere({ peekState }: RunParts, partitions: number): Promise<number[]> {
-  const heads = await Promise.all(
-    Array.from({ length: partitions }, (_, partition) => peekState(partition)),
-  )
+async function statesHere(parts: RunParts, partitions: number): Promise<number[]> {
+  const all = Array.from({ length: partitions }, (_, partition) => partition)
+  const heads = await Promise.all(all.map((partition) => parts.peekState(partition)))
   return heads.flatMap((head, partition) => (head === undefined ? [] : [partition]))
 }
 

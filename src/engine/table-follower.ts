@@ -16,6 +16,7 @@ import type { PartitionContext } from './partition-context.ts'
 import type { TableProgress } from './parts.ts'
 import type { FeatureTable, SlotChange, StateCommit } from './ports.ts'
 import { retryForEver } from './retry.ts'
+import { planSlots } from './slot-plan.ts'
 import { SlotReader } from './slot-reader.ts'
 import type { SlotRows, SlotWork } from './slot-reader.ts'
 import { TableLane } from './table-lane.ts'
@@ -194,27 +195,10 @@ export class TableFollower {
   /** One pass over what is dirty now. @throws GENERATION_CHANGED, TABLE_REFUSED */
   async flush(): Promise<void> {
     this.#lastFlushMs = this.#context.clock.monotonicMs()
-    for (const [view, work] of this.#plan().entries()) {
+    for (const [view, work] of planSlots(this.#dirty.keys(), this.#lanes.length).entries()) {
       if (work.length > 0) await this.#flushView(view, work)
     }
     this.#context.turns.wakeup.notify()
-  }
-
-  #plan(): SlotWork[][] {
-    const plan = this.#lanes.map(() => new Map<number, SlotWork>())
-    for (const key of this.#dirty.keys()) {
-      const { view, slot, kind, day } = parseSlot(key)
-      const ofView = plan[view]
-      invariant(ofView, `slot ${key} is of a known view`)
-      let work = ofView.get(slot)
-      if (work === undefined) ofView.set(slot, (work = { slot, rows: [], tiles: [] }))
-      work[kind].push(day)
-    }
-    for (const work of plan.flatMap((ofView) => [...ofView.values()])) {
-      work.rows.sort((a, b) => a - b)
-      work.tiles.sort((a, b) => a - b)
-    }
-    return plan.map((ofView) => [...ofView.values()].sort((a, b) => a.slot - b.slot))
   }
 
   async #flushView(view: number, work: readonly SlotWork[]): Promise<void> {

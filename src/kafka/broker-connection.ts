@@ -11,7 +11,6 @@ import { connect as connectTls } from 'node:tls'
 import type { Logger } from 'kafkajs'
 import Connection from 'kafkajs/src/network/connection.js'
 import kafkajsProtocol from 'kafkajs/src/protocol/requests/index.js'
-import { CLIENT_ID, CONNECT_MS } from './client.ts'
 import { connectionFailure, SILENCE } from './connection-failure.ts'
 import type { Security } from './security.ts'
 import type { WireWriter } from './wire.ts'
@@ -39,6 +38,8 @@ export interface WireRequest {
   readonly body: Pick<WireWriter, 'buf' | 'buffer'>
 }
 
+const CLIENT_ID = 'tidemark'
+const CONNECT_MS = 5_000
 const KEEP_ALIVE_MS = 60_000
 const API_VERSIONS = 2
 

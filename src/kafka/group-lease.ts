@@ -22,15 +22,15 @@ import {
   GroupCoordinator,
   isAboutCoordinator,
   isGroupTrouble,
-  mayPass,
 } from './group-coordinator.ts'
-import { GroupCode, groupRefused, memberRefused } from './group-errors.ts'
+import { GroupCode, memberRefused } from './group-errors.ts'
 import { GroupMember } from './group-member.ts'
 import { GroupPositions } from './group-positions.ts'
 import type { JoinAnswer } from './group-requests.ts'
 import { decideRound } from './group-round.ts'
 import { GroupSession } from './group-session.ts'
-import { ClusterUnreachable, refused } from './kafka-errors.ts'
+import { GroupStanding } from './group-standing.ts'
+import { GroupTroubles } from './group-trouble.ts'
 import { decodeAssignment, encodeAssignment, encodeSubscription } from './member-metadata.ts'
 
 export interface GroupLeaseParts {
@@ -49,9 +49,6 @@ const HEARTBEATS_PER_SESSION = 10
 const PAUSE_FIRST_MS = 50
 const PAUSE_MAX_MS = 1_000
 const AWAY_PAUSE_MS = 200
-/** A broker that starts may not know an access list, or a password, for a moment. */
-const REFUSED_PATIENCE_FIRST_MS = 2_000
-const REFUSED_PATIENCE_MS = 30_000
 /** Leaving is a courtesy to the others: the end of the session does it too. */
 const LEAVE_MAX_MS = 2_000
 
@@ -68,18 +65,12 @@ class GroupLease implements Lease {
   readonly #positions: GroupPositions
   readonly #startedMs: number
   readonly #over = new AbortController()
-  readonly #onDisk = new Set<number>()
+  readonly #troubles: GroupTroubles
+  #standing = new GroupStanding([])
   #place: string | undefined
   #listener: LeaseListener | undefined
   #living: Promise<void> | undefined
   #leaving: Promise<void> | undefined
-  /** Of the last assignment, and of the first one. */
-  #generation: number | undefined
-  #since: number | undefined
-  /** Undefined: told as lost, or nothing told yet. */
-  #held: ReadonlySet<number> | undefined
-  #refusedSinceMs: number | undefined
-  #trouble = ''
 
   constructor(definition: KafkaLog, parts: GroupLeaseParts) {
     const { log, clock, publishEveryMs: everyMs = PUBLISH_EVERY_MS } = parts
@@ -93,6 +84,7 @@ class GroupLease implements Lease {
     const beforeBelieving = (): void => this.#session.check()
     this.#member = new GroupMember(definition, { clock, coordinator, beforeBelieving })
     this.#positions = new GroupPositions(definition, { log, clock, coordinator, everyMs })
+    this.#troubles = new GroupTroubles(definition, { clock, log })
     this.#startedMs = clock.wallMs()
   }
 
@@ -101,7 +93,7 @@ class GroupLease implements Lease {
     invariant(this.#living === undefined, 'a group is joined once')
     this.#place = place
     this.#listener = listener
-    for (const partition of onDisk) this.#onDisk.add(partition)
+    this.#standing = new GroupStanding(onDisk)
     this.#living = this.#live()
     return Promise.resolve()
   }
@@ -153,8 +145,7 @@ class GroupLease implements Lease {
     } catch (error) {
       // What a leader could not tell was told to nobody, so nobody held anything in this generation.
       const wasTold = !(error instanceof GroupAnswer && error.code === GroupCode.REBALANCING)
-      if (isLeader && !wasTold && this.#isNext(joined.generation))
-        this.#generation = joined.generation
+      if (isLeader && !wasTold) this.#standing.skip(joined.generation)
       throw error
     }
   }
@@ -164,11 +155,8 @@ class GroupLease implements Lease {
       name: `${hostname()} (process ${process.pid})`,
       software: this.#parts.software ?? 'tidemark',
       startedMs: this.#startedMs,
-      held: [...(this.#held ?? [])],
-      onDisk: [...this.#onDisk].toSorted((a, b) => a - b),
       ...(this.#place !== undefined && { place: this.#place }),
-      ...(this.#generation !== undefined && { generation: this.#generation }),
-      ...(this.#since !== undefined && { since: this.#since }),
+      ...this.#standing.claim(),
     })
   }
 
@@ -196,20 +184,21 @@ class GroupLease implements Lease {
       if (this.#isLeaving()) return
       pauseMs = intervalMs
       try {
-        const { sentMs } = await this.#member.heartbeat(this.#generation)
+        const { generation, held } = this.#standing
+        const { sentMs } = await this.#member.heartbeat(generation)
         // Lost meanwhile: the coordinator has not noticed, and may go on with us, but not with what we held.
-        if (this.#held === undefined) return
+        if (this.#standing.held === undefined) return
         this.#answered(sentMs)
-        await this.#positions.publishIfDue(this.#member.in(this.#generation), this.#held)
+        if (held) await this.#positions.publishIfDue(this.#member.in(generation), held)
       } catch (error) {
         if (!isGroupTrouble(error)) throw error
         if (error instanceof GroupAnswer && error.code === GroupCode.REBALANCING) {
-          if (this.#held !== undefined) this.#answered(error.sentMs)
+          if (this.#standing.held !== undefined) this.#answered(error.sentMs)
           return
         }
         if (!isAboutCoordinator(error)) throw error
         // The membership outlives its coordinator: the next one knows it too.
-        this.#noteTrouble(error)
+        this.#troubles.note(error)
         pauseMs = Math.min(intervalMs, AWAY_PAUSE_MS)
       }
     }
@@ -217,35 +206,24 @@ class GroupLease implements Lease {
 
   #hold(generation: number, partitions: readonly number[], sentMs: number): void {
     if (this.#isLeaving()) return
-    if (!this.#isNext(generation))
+    if (!this.#standing.isNext(generation))
       this.#lose('a generation of the group was missed, in which others may have held them')
-    const before = this.#held
-    const held = new Set(partitions)
-    for (const partition of held) this.#onDisk.add(partition)
-    this.#generation = generation
-    this.#since ??= generation
-    this.#held = held
+    const isChanged = this.#standing.hold(generation, partitions)
     this.#answered(sentMs)
-    if (before === undefined || !isSame(before, held)) this.#logHeld(held)
+    const held = new Set(partitions)
+    if (isChanged) this.#logHeld(held)
     this.#listener?.assigned(held)
-  }
-
-  /** Whether no generation was missed in which others could have had what is held. */
-  #isNext(generation: number): boolean {
-    if (this.#held === undefined || this.#held.size === 0) return true
-    return this.#generation !== undefined && generation <= this.#generation + 1
   }
 
   #answered(sentMs: number | undefined): void {
     if (sentMs !== undefined) this.#session.renew(sentMs)
-    this.#trouble = ''
-    this.#refusedSinceMs = undefined
+    this.#troubles.over()
   }
 
   #lose(why: string): void {
     this.#session.end()
-    if (this.#held === undefined) return
-    this.#held = undefined
+    if (this.#standing.held === undefined) return
+    this.#standing.lose()
     const { group } = this.#definition
     this.#parts.log.warn(
       { group, why },
@@ -256,7 +234,7 @@ class GroupLease implements Lease {
 
   #sessionExpired(): void {
     const seconds = this.#definition.sessionTimeoutMs / 1_000
-    const why = this.#trouble === '' ? 'this process stood still' : this.#trouble
+    const why = this.#troubles.latest ?? 'this process stood still'
     this.#lose(`no answer from the group's coordinator for ${seconds} s (${why})`)
   }
 
@@ -274,33 +252,15 @@ class GroupLease implements Lease {
       this.#lose(
         'the coordinator does not know this member: it was silent for too long, or removed',
       )
-    this.#noteTrouble(error)
-    if (mayPass(error)) {
-      this.#refusedSinceMs = undefined
-      return undefined
-    }
-    const nowMs = this.#parts.clock.monotonicMs()
-    this.#refusedSinceMs ??= nowMs
-    const patienceMs = this.#since === undefined ? REFUSED_PATIENCE_FIRST_MS : REFUSED_PATIENCE_MS
-    if (nowMs - this.#refusedSinceMs < patienceMs) return undefined
-    if (error instanceof GroupAnswer) return groupRefused(this.#definition, error.code)
-    const cause = error instanceof ClusterUnreachable ? error : new ClusterUnreachable([error])
-    return refused(this.#definition, cause)
+    return this.#troubles.failureIn(error, this.#standing.wasMember)
   }
 
   async #fail(error: unknown): Promise<void> {
     this.#session.end()
-    const holdsNothing = this.#held === undefined || this.#held.size === 0
+    const { held } = this.#standing
     this.#listener?.failed(error)
     // Whoever holds something ends it first, and leaves when he is disposed of.
-    if (holdsNothing) await this.#leaveGroup()
-  }
-
-  #noteTrouble(error: unknown): void {
-    const { group } = this.#definition
-    const text = error instanceof Error ? error.message : String(error)
-    if (text !== this.#trouble) this.#parts.log.debug({ group }, `group ${group}: ${text}`)
-    this.#trouble = text
+    if (held === undefined || held.size === 0) await this.#leaveGroup()
   }
 
   async #leave(): Promise<void> {
@@ -312,13 +272,14 @@ class GroupLease implements Lease {
   }
 
   async #leaveGroup(): Promise<void> {
-    const [me, held] = [this.#member.in(this.#generation), this.#held]
-    this.#held = undefined
+    const { generation, held } = this.#standing
+    const me = this.#member.in(generation)
+    this.#standing.lose()
     const saying = async (): Promise<void> => {
       if (held !== undefined) await this.#positions.publish(me, held, this.#member.freeLane)
       await this.#member.leave()
     }
-    await this.#within(saying().catch((error: unknown) => this.#noteTrouble(error)))
+    await this.#within(saying().catch((error: unknown) => this.#troubles.note(error)))
   }
 
   async #within(work: Promise<unknown>): Promise<void> {
@@ -330,8 +291,4 @@ class GroupLease implements Lease {
 
 function heartbeatMs({ sessionTimeoutMs }: KafkaLog): number {
   return Math.min(HEARTBEAT_MAX_MS, sessionTimeoutMs / HEARTBEATS_PER_SESSION)
-}
-
-function isSame(a: ReadonlySet<number>, b: ReadonlySet<number>): boolean {
-  return a.size === b.size && [...a].every((one) => b.has(one))
 }

@@ -112,7 +112,7 @@ export class GroupMember {
       protocol: PROTOCOL,
       subscription,
     })
-    const question = { request, decode: decodeJoinGroup, waitMs: sessionTimeoutMs * 2 }
+    const question = { request, decode: decodeJoinGroup, waitMs: sessionTimeoutMs }
     const { answer } = await this.#ask(question, { mayTakeLong: true })
     return answer
   }

@@ -26,11 +26,23 @@ export interface KafkaSource extends RecordSource {
   readonly reachability: ReachabilityState
   /** @throws SOURCE_* as `topology` does */
   topicFacts(): Promise<TopicFacts | 'not allowed'>
+  /** @throws SOURCE_* as `topology` does */
+  topicStanding(): Promise<TopicStanding>
+  /** Where each partition begins now. @throws SOURCE_* as `topology` does */
+  logStarts(): Promise<readonly number[]>
   /**
    * Whether record timestamps may be trusted to tell an event time that lies in the future.
    * @throws DEFINITION_INVALID, SOURCE_REFUSED where they may not, with the ways on
    */
   checkTimestamps(): Promise<void>
+}
+
+export interface TopicStanding {
+  /** Of the partition that has the fewest, copies on brokers, and those that are up to date. */
+  readonly replicas: number
+  readonly replicasInSync: number
+  /** Whether access lists let us write to it. */
+  readonly mayWrite: boolean
 }
 
 export interface KafkaLogParts {
@@ -53,6 +65,8 @@ const BUFFERS_BYTES_MAX = 64 * 1024 * 1024
 /** After a leader has moved, the end that the new one tells may lie a little back for a moment. */
 const END_CHECKS = 4
 const END_CHECK_PAUSE_MS = 300
+/** Kafka's number of the operation, as a bit. */
+const ALLOWED_WRITE = 1 << 4
 
 export function createKafkaLog(definition: KafkaLog, parts: KafkaLogParts): KafkaSource {
   return new KafkaRecordSource(definition, parts)
@@ -147,6 +161,23 @@ class KafkaRecordSource implements KafkaSource {
 
   topicFacts(): Promise<TopicFacts | 'not allowed'> {
     return this.#queries.settings(readTopicFacts)
+  }
+
+  async topicStanding(): Promise<TopicStanding> {
+    const { partitions, operations } = await this.#queries.topic()
+    return {
+      replicas: Math.min(...partitions.map(({ replicas }) => replicas)),
+      replicasInSync: Math.min(...partitions.map(({ replicasInSync }) => replicasInSync)),
+      mayWrite: (operations & ALLOWED_WRITE) !== 0,
+    }
+  }
+
+  async logStarts(): Promise<readonly number[]> {
+    const { partitions } = await this.#queries.topic()
+    return this.#offsets(
+      partitions.map(({ partition }) => partition),
+      EARLIEST,
+    )
   }
 
   async checkTimestamps(): Promise<void> {

@@ -9,14 +9,14 @@ import type { Log } from '../engine/ports.ts'
 
 const DROPPED = new Set(['message', 'timestamp', 'logger', 'stack'])
 
-export function kafkajsLogCreator(log: Log): logCreator {
+export function kafkajsLogger(log: Log): Logger {
+  return loggers.createLogger({ level: logLevel.INFO, logCreator: kafkajsLogCreator(log) })
+}
+
+function kafkajsLogCreator(log: Log): logCreator {
   return () =>
     ({ namespace, log: entry }) => {
       const fields = Object.entries(entry).filter(([name]) => !DROPPED.has(name))
       log.debug({ kafkajs: namespace, ...Object.fromEntries(fields) }, entry.message)
     }
-}
-
-export function kafkajsLogger(log: Log): Logger {
-  return loggers.createLogger({ level: logLevel.INFO, logCreator: kafkajsLogCreator(log) })
 }

@@ -20,6 +20,8 @@ export interface TopicMetadata {
   readonly errorCode: number
   /** Hex. */
   readonly id: string
+  /** Kafka's numbers of operations, as bits: what we may do with it. */
+  readonly operations: number
   /** Ascending by partition. */
   readonly partitions: readonly PartitionMetadata[]
 }
@@ -29,13 +31,16 @@ export interface PartitionMetadata {
   /** Undefined while nobody leads. */
   readonly leader: number | undefined
   readonly leaderEpoch: number
+  /** Brokers that hold a copy, and how many of them are up to date. */
+  readonly replicas: number
+  readonly replicasInSync: number
 }
 
 export function metadataRequest(topic: string): WireRequest {
   const body = new WireWriter().noTags()
   body.uvarint(2).zeros(16).compactString(topic).noTags()
-  // Neither make the topic, nor tell our rights on it.
-  body.int8(0).int8(0).noTags()
+  // Do not make the topic; tell our rights on it.
+  body.int8(0).int8(1).noTags()
   return {
     apiKey: METADATA_API.apiKey,
     apiName: 'Metadata',
@@ -71,9 +76,10 @@ function readTopic(reader: WireReader): TopicMetadata {
   const id = reader.hex(16)
   reader.int8() // Whether it is one of Kafka's own.
   const partitions = reader.compactArray(() => readPartition(reader))
-  reader.int32() // Operations that we may do: not asked for.
+  const operations = reader.int32()
   reader.skipTags()
-  return { errorCode, id, partitions: partitions.toSorted((a, b) => a.partition - b.partition) }
+  const ascending = partitions.toSorted((a, b) => a.partition - b.partition)
+  return { errorCode, id, operations, partitions: ascending }
 }
 
 function readPartition(reader: WireReader): PartitionMetadata {
@@ -81,8 +87,10 @@ function readPartition(reader: WireReader): PartitionMetadata {
   const partition = reader.int32()
   const leader = reader.int32()
   const leaderEpoch = reader.int32()
-  // Replicas, those in sync, those offline.
-  for (let list = 0; list < 3; list++) reader.compactArray(() => reader.int32())
+  const replicas = reader.compactArray(() => reader.int32()).length
+  const replicasInSync = reader.compactArray(() => reader.int32()).length
+  reader.compactArray(() => reader.int32()) // Those offline.
   reader.skipTags()
-  return { partition, leader: leader < 0 ? undefined : leader, leaderEpoch }
+  const known = leader < 0 ? undefined : leader
+  return { partition, leader: known, leaderEpoch, replicas, replicasInSync }
 }

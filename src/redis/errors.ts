@@ -53,7 +53,7 @@ const REFUSALS: readonly Rule[] = [
     'ONLINE_REFUSED',
     'its memory is full: raise maxmemory, or make room (other data; views with a shorter ttl), then start again. Do not set a policy that evicts: it would silently drop values',
   ],
-  [/^NOPERM/, 'ONLINE_REFUSED', `the user lacks a right: ${RIGHTS}`],
+  [/^NOPERM|executing the script can't/, 'ONLINE_REFUSED', `the user lacks a right: ${RIGHTS}`],
   [/^(NOAUTH|DENIED)/, 'ONLINE_REFUSED', `it wants a user or a password: ${CREDENTIALS}`],
   [
     /^WRONGPASS|invalid password|invalid username-password/,

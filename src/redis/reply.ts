@@ -6,12 +6,15 @@ export type RedisCommand = readonly [name: string, ...args: readonly (string | n
 /** An error where the server refused this one command of several. */
 export type RedisReply = string | number | null | ServerError | readonly RedisReply[]
 
+/** Before Redis 7 an error of a command within a script is wrapped in where it happened. */
+const SCRIPT_ERROR = /^ERR Error running script .*@user_script: ?\d+: -?(.*)$/s
+
 /** An error that the server answered: `NOPERM this user ...`. */
 export class ServerError {
   readonly message: string
 
   constructor(message: string) {
-    this.message = message
+    this.message = SCRIPT_ERROR.exec(message)?.[1] ?? message
   }
 
   /** `NOPERM`, `MOVED` ... */

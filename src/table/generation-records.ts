@@ -25,8 +25,15 @@ export class GenerationRecords implements GenerationStore {
   async identity(): Promise<string> {
     const own = Buffer.from(`${JSON.stringify({ place: randomUUID() })}\n`)
     await this.#storage.putIfAbsent(PLACE, own)
-    const stored = await this.#storage.get(PLACE)
+    const stored = await this.knownIdentity()
     invariant(stored, `${PLACE} was just put`)
+    return stored
+  }
+
+  /** For who only looks: undefined where nobody has asked for it yet. */
+  async knownIdentity(): Promise<string | undefined> {
+    const stored = await this.#storage.get(PLACE)
+    if (stored === undefined) return undefined
     return (JSON.parse(Buffer.from(stored).toString('utf8')) as { readonly place: string }).place
   }
 

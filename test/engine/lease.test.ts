@@ -8,6 +8,13 @@ class TestGroup {
   readonly members: { readonly member: LeaseMember; readonly listener: LeaseListener }[] = []
   readonly left: number[] = []
   readonly published = new Map<number, number>()
+  /** States that were open in the moments when members left. */
+  readonly openAtLeave: number[] = []
+  readonly #rig: Rig
+
+  constructor(rig: Rig) {
+    this.#rig = rig
+  }
 
   lease(): Lease {
     let index = -1
@@ -21,6 +28,7 @@ class TestGroup {
       },
       [Symbol.asyncDispose]: () => {
         this.left.push(index)
+        this.openAtLeave.push(this.#rig.locked.size)
         return Promise.resolve()
       },
     }
@@ -32,7 +40,7 @@ class TestGroup {
 }
 
 async function twoMembers(rig: Rig): Promise<{ group: TestGroup; runs: readonly Process[] }> {
-  const group = new TestGroup()
+  const group = new TestGroup(rig)
   const runs = [0, 1].map(() => {
     rig.lease = group.lease()
     return rig.start()
@@ -77,7 +85,8 @@ describe('a process in a group', () => {
     const [first, second] = await Promise.all(runs.map((run) => run.stop()))
     expect(first?.released.map(({ partition, records }) => [partition, records])).toEqual([[1, 1]])
     expect(second?.partitions.map(({ records }) => records)).toEqual([1])
-    expect(group.left).toEqual([0, 1])
+    expect(group.left.toSorted()).toEqual([0, 1])
+    expect(group.openAtLeave.at(-1)).toBe(0)
     await rig.expectTheLaw()
   })
 
@@ -88,7 +97,7 @@ describe('a process in a group', () => {
     group.give([0])
     await rig.clock.advance(1_000)
     // The first one sleeps: the group has given its partition away, and it does not know.
-    runs[1] && group.members[1]?.listener.assigned(new Set([0]))
+    group.members[1]?.listener.assigned(new Set([0]))
     await rig.clock.advance(30_000)
     expect(rig.told.filter((line) => line.includes('waiting for it')).length).toBeGreaterThan(1)
     expect(held(runs[1])).toEqual([])
@@ -159,13 +168,15 @@ describe('a process in a group', () => {
     group.give([0])
     await rig.clock.advance(1_000)
     expect(group.published).toEqual(new Map([[0, 2]]))
-    for (const run of runs) await run.stop()
+    await runs[0]?.stop()
+    expect(group.openAtLeave).toEqual([0])
+    await runs[1]?.stop()
   })
 
   test('until the end: ends when what it was given is drained, also when that is nothing', async () => {
     const rig = new Rig()
     rig.append(['2024-03-04 10:00', '2024-03-05 10:00'])
-    const group = new TestGroup()
+    const group = new TestGroup(rig)
     const runs = [0, 1].map(() => {
       rig.lease = group.lease()
       return rig.start({ untilEnd: true })

@@ -22,6 +22,7 @@ const ONLINE = 'test/engine/online-follower.test.ts'
 const TICKS = 'test/engine/idle-ticks.test.ts'
 const TIME = 'test/engine/partition-time.test.ts'
 const RESTART = 'test/engine/restart.test.ts'
+const LEASE = 'test/engine/lease.test.ts'
 
 function edit(file: string, search: string, replace: string): Edit {
   return { file, search, replace }
@@ -139,8 +140,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       edit(
         'src/engine/partition-task.ts',
-        'const atEnd = reader.lag(this.#nextOffset) === 0 &&',
-        'const atEnd = reader.lag(this.#nextOffset) >= 0 &&',
+        "else if (reader.lag(this.#nextOffset) > 0) ticks.noteBusy('behind')",
+        "else if (reader.lag(this.#nextOffset) < 0) ticks.noteBusy('behind')",
       ),
     ],
     tests: [TICKS],
@@ -150,8 +151,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       edit(
         'src/engine/idle-ticks.ts',
-        'Math.min(wallMs, await this.#storeNowMs())',
-        'Math.max(wallMs, await this.#storeNowMs())',
+        'Math.min(wallMs, await this.#storeNow())',
+        'Math.max(wallMs, await this.#storeNow())',
       ),
     ],
     tests: [TICKS],
@@ -194,8 +195,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       edit(
         'src/engine/online-follower.ts',
-        'return closedDay + 1 > this.#marker.asOf && (!catchingUp || this.#draining)',
-        'return closedDay + 1 > this.#marker.asOf + 1e9 && (!catchingUp || this.#draining)',
+        'return closedDay + 1 > this.#marker.now.asOf && (!catchingUp || this.#draining)',
+        'return closedDay + 1 > this.#marker.now.asOf + 1e9 && (!catchingUp || this.#draining)',
       ),
     ],
     tests: [ONLINE],
@@ -205,8 +206,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       edit(
         'src/engine/online-follower.ts',
-        'const upTo = await this.#tellPending()\n    if (',
-        'const upTo = this.#context.committed.nextOffset\n    await this.#advance({ ...this.#marker, position: upTo })\n    await this.#tellPending()\n    if (',
+        'const { taken, upTo } = await this.#tellPending()\n    //',
+        'await this.#advance({ ...this.#marker.now, position: this.#context.committed.nextOffset }, incarnation)\n    const { taken, upTo } = await this.#tellPending()\n    //',
       ),
     ],
     tests: [ONLINE],
@@ -215,12 +216,96 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'a loss while running is not noticed',
     edits: [
       edit(
-        'src/engine/online-follower.ts',
-        'if (this.#acknowledged && (stored === undefined ||',
-        'if (this.#acknowledged === null && (stored === undefined ||',
+        'src/engine/online-marker.ts',
+        '{ marker: last, incarnation }),',
+        '{ marker: undefined, incarnation }),',
       ),
     ],
     tests: [ONLINE],
+  },
+  {
+    name: 'a connection that was made anew is trusted with what was told before it',
+    edits: [
+      edit(
+        'src/engine/online-follower.ts',
+        'if (await this.#advance({ ...this.#marker.now, position }, incarnation)) this.#noteTold()',
+        'if (await this.#advance({ ...this.#marker.now, position }, this.#store.incarnation)) this.#noteTold()',
+      ),
+    ],
+    tests: [ONLINE],
+  },
+  {
+    name: 'the marker is compared only when something is told',
+    edits: [
+      edit(
+        'src/engine/online-follower.ts',
+        'this.#marker.comparedMsAgo >= MARKER_CHECK_MS',
+        'this.#marker.comparedMsAgo >= MARKER_CHECK_MS * 1e9',
+      ),
+    ],
+    tests: [ONLINE],
+  },
+  {
+    name: 'a store that is away holds back the start',
+    edits: [
+      edit(
+        'src/engine/partition-set.ts',
+        '      held.opened = opened\n',
+        '      held.opened = opened\n      await this.#parts.online?.marker(partition)\n',
+      ),
+    ],
+    tests: [ONLINE],
+  },
+  {
+    name: 'a revoked partition goes on',
+    edits: [
+      edit('src/engine/partition-set.ts', '    stop.abort()\n    held.done', '    held.done'),
+    ],
+    tests: [LEASE],
+  },
+  {
+    name: 'kept partitions are opened again at each assignment',
+    edits: [
+      edit(
+        'src/engine/partition-set.ts',
+        'if (!partitions.has(held.partition)) this.#revoke(held)',
+        'this.#revoke(held)',
+      ),
+    ],
+    tests: [LEASE],
+  },
+  {
+    name: 'the group is left before the partitions are released',
+    edits: [
+      edit(
+        'src/engine/run-pipeline.ts',
+        '    await set.close().finally(async () => {',
+        '    await parts.lease?.[Symbol.asyncDispose]()\n    await set.close().finally(async () => {',
+      ),
+    ],
+    tests: [LEASE],
+  },
+  {
+    name: 'the start is resolved at every start',
+    edits: [
+      edit(
+        'src/engine/run-pipeline.ts',
+        'origins: segments.map(({ origin }) => origin),',
+        'origins: segments.length > 0 ? await parts.source.origins() : [],',
+      ),
+    ],
+    tests: [LEASE],
+  },
+  {
+    name: 'an added column is not waited for',
+    edits: [
+      edit(
+        'src/core/window.ts',
+        'for (const since of this.#added) if (since > day) next = Math.min(next, since)',
+        '',
+      ),
+    ],
+    tests: ['test/engine/generation.test.ts'],
   },
   {
     name: 'a slot cleared although it was dirtied again',

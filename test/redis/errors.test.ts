@@ -29,6 +29,16 @@ test.each([
   ['WRONGTYPE Operation against a key holding the wrong kind of value', STOP, 'prefix'],
   ['ERR This instance has cluster support disabled', STOP, 'Cluster'],
   ["ERR unknown command 'EVALSHA', with args beginning with: 'abc' 'user:42'", STOP, '6.2'],
+  [
+    "ERR Error running script (call to f_0a1b): @user_script:14: @user_script: 14: -OOM command not allowed when used memory > 'maxmemory'.",
+    STOP,
+    'raise maxmemory',
+  ],
+  [
+    "ERR Error running script (call to f_0a1b): @user_script:9: @user_script: 9: The user executing the script can't run this command or subcommand",
+    STOP,
+    'doctor',
+  ],
   ['ERR DB index is out of range', STOP, 'URL'],
   ['ERR something never heard of', STOP, 'log of the server'],
 ])('%s', (message, code, advice) => {

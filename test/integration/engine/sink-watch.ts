@@ -21,7 +21,7 @@ export class TableWatch {
   async run(stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {
       await this.#look()
-      await sleep(250)
+      await sleep(400)
     }
   }
 
@@ -96,7 +96,7 @@ export class RedisWatch {
       expect(values.flatMap((value) => envelopeFaults(this.#pipeline, value))).toEqual([])
       this.newer += this.#versions.note(values)
       this.readings += 1
-      await sleep(100)
+      await sleep(200)
     }
   }
 }

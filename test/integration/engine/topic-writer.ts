@@ -85,7 +85,10 @@ export class TopicWriter implements LogAppender {
     await clients.createTopic(deadLettersOf(topic), 2, { 'retention.ms': '-1' })
     const open = (transactionalId?: string): Promise<Producer> =>
       clients.producer({
-        createPartitioner: () => ({ message }) => message.partition ?? 0,
+        createPartitioner:
+          () =>
+          ({ message }) =>
+            message.partition ?? 0,
         idempotent: true,
         maxInFlightRequests: 1,
         ...(transactionalId !== undefined && { transactionalId }),
@@ -130,8 +133,8 @@ export class TopicWriter implements LogAppender {
       ghostOf,
     }: {
       readonly random: Random
-      note(chunk: Chunk, offsets: readonly number[]): void
-      ghostOf(): Chunk
+      readonly note: (chunk: Chunk, offsets: readonly number[]) => void
+      readonly ghostOf: () => Chunk
     },
   ): Promise<void> {
     const aborting = random.next() < 0.5 ? await this.#aborting.transaction() : undefined

@@ -1,4 +1,5 @@
 /** The lease on partitions, on a real broker: members come and go, and each knows at any time what is its own. */
+import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KafkaMessage } from 'kafkajs'
 import { Kafka, logLevel } from 'kafkajs'
@@ -117,6 +118,61 @@ describe('members share the partitions', () => {
     expect(members.map(({ partitions }) => partitions)).toEqual([[0, 1]])
   })
 })
+
+describe('members that come and go at random', () => {
+  test('what is in two sets of a member in a row was nobody else’s between them; in the end all is shared out', async () => {
+    const definition = await group(8)
+    const seed = Number(process.env['TIDEMARK_SEED'] ?? Date.now() % 1_000_000)
+    const random = seededRandom(seed)
+    const all: LeaseProbe[] = []
+    const present: LeaseProbe[] = []
+    for (let step = 0; step < 24; step++) {
+      if (present.length < 2 || (random() < 0.55 && present.length < 5)) {
+        const probe = await join(definition, { onDisk: [step % 8] })
+        all.push(probe)
+        present.push(probe)
+      } else {
+        const [gone] = present.splice(Math.floor(random() * present.length), 1)
+        await gone?.[Symbol.asyncDispose]()
+      }
+      await sleep(random() < 0.5 ? random() * 30 : random() * 700)
+    }
+    const held = (): number[] => present.flatMap((probe) => probe.held ?? [])
+    await expect
+      .poll(() => held().toSorted((a, b) => a - b), { timeout: 15_000, message: `seed ${seed}` })
+      .toEqual([0, 1, 2, 3, 4, 5, 6, 7])
+    const counts = present.map((probe) => probe.held?.length ?? 0)
+    expect(Math.max(...counts) - Math.min(...counts), `seed ${seed}`).toBeLessThanOrEqual(1)
+    expect(intrusions(all), `seed ${seed}`).toEqual([])
+    expect(all.flatMap(({ kinds }) => kinds)).not.toContain('failed')
+  })
+})
+
+/** Partitions that a member kept, by what it was told, while another was given them. */
+function intrusions(probes: readonly LeaseProbe[]): string[] {
+  return probes.flatMap((probe) =>
+    probe.events.flatMap((event, index) => {
+      const before = probe.events[index - 1]
+      if (event.kind !== 'assigned' || before?.kind !== 'assigned') return []
+      const kept = event.partitions.filter((one) => before.partitions.includes(one))
+      return probes
+        .filter((other) => other !== probe)
+        .flatMap((other) => other.events)
+        .filter(({ atMs }) => atMs > before.atMs && atMs < event.atMs)
+        .flatMap((given) => (given.kind === 'assigned' ? given.partitions : []))
+        .filter((one) => kept.includes(one))
+        .map((one) => `partition ${one} at ${event.atMs}`)
+    }),
+  )
+}
+
+function seededRandom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
+}
 
 describe('who may be a member', () => {
   test('a member that writes its tables elsewhere is refused, told why, and leaves', async () => {

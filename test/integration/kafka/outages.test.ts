@@ -102,12 +102,15 @@ test('an answer may be cut anywhere, again and again, and the log is still read 
   await using source = createKafkaLog(definition, { log: collectLog().log, clock, ...QUICK })
   await using reader = await source.open(0, 0)
   const values: (string | null)[] = []
-  const cuts = [1, 7, 100, 5_000, 99_000, 100_300, 1_000_000, 1_050_000, 2_000_000, 2_500_000]
-  for (let cut = 0; values.length < 400; cut++) {
-    proxy(1).cutAfterAnswered(cuts[cut] ?? Infinity)
-    values.push(...valuesOf(await readCount(reader, 1)))
+  for (const cut of [1, 7, 100, 5_000, 99_000, 100_300, 1_000_000, 1_050_000]) {
+    proxy(1).cutAfterAnswered(cut)
+    for (let reads = 0; reads < 3; reads++) {
+      const batch = await reader.read(1)
+      if (batch !== undefined) values.push(...valuesOf([batch]))
+    }
+    proxy(1).heal()
   }
-  proxy(1).heal()
+  values.push(...valuesOf(await readCount(reader, 400 - values.length)))
   expect(values.map((value) => value?.split(' ')[0])).toEqual(numbered('v', 400))
 })
 

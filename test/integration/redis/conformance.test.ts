@@ -1,5 +1,5 @@
 /** The online store in Redis passes the suite of its port on every way to run Redis. */
-import { afterAll, beforeAll } from 'vitest'
+import { afterAll, beforeAll, describe } from 'vitest'
 import { createRedisOnlineStore } from '../../../src/redis/online-store.ts'
 import { describeOnlineStore } from '../../conformance/online-store.ts'
 import type { OnlineStoreTraits } from '../../conformance/online-store.ts'
@@ -42,7 +42,7 @@ const WAYS = [
   ['Redis Cluster with a hash tag as prefix', { mode: 'cluster', prefix: '{tenant}:' }],
 ] as const
 
-for (const [name, options] of WAYS) {
+describe.each(WAYS)('%s', (name, options) => {
   let place: RedisPlace | undefined
   beforeAll(async () => {
     place = await RedisPlace.start(options)
@@ -52,14 +52,14 @@ for (const [name, options] of WAYS) {
   describeOnlineStore(
     name,
     async () => {
-      if (place === undefined) throw new Error('the server has not started')
-      const { definition } = place
-      await place.flush()
+      const started = place
+      if (started === undefined) throw new Error('the server has not started')
+      await started.flush()
       return {
-        open: async () => createRedisOnlineStore(definition, { pipeline: PIPELINE }),
-        lose: () => place!.flush(),
+        open: async () => createRedisOnlineStore(started.definition, { pipeline: PIPELINE }),
+        lose: () => started.flush(),
       }
     },
     TRAITS,
   )
-}
+})

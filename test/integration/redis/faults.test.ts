@@ -151,7 +151,7 @@ test('memory that is full refuses new values, keeps old ones whole, and says wha
   const small = values(1)
   await store.write(small)
   const raw = plain.raw(data)
-  await raw.config('SET', 'maxmemory', '1mb')
+  await raw.config('SET', 'maxmemory', '100kb')
   onTestFinished(async () => {
     await raw.config('SET', 'maxmemory', '0')
   })
@@ -189,7 +189,7 @@ test('a replica, a key of another type, a busy script, a foreign hash: told for 
     code: 'ONLINE_UNAVAILABLE',
     message: matching(/is a replica.*name the master/),
   })
-  await raw.config('SET', 'busy-reply-threshold', '50')
+  await raw.config('SET', 'lua-time-limit', '50')
   await raw.replicaof('NO', 'ONE')
   const busy = raw.eval('while true do end', 0).catch(() => undefined)
   await sleep(100)

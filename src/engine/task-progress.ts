@@ -1,0 +1,34 @@
+/** Where a partition stands, put together for whoever watches: from the loop's own counters and what its parts know. */
+import type { PartitionTaskParts } from './partition-task.ts'
+import type { PartitionProgress } from './parts.ts'
+
+export type LoopCounters = Pick<
+  PartitionProgress,
+  'startOffset' | 'nextOffset' | 'records' | 'counts' | 'phase' | 'turnedMs' | 'advancedMs' | 'held'
+>
+
+export function progressOf(
+  { context, reader, online, table, ticks, head, batchFold }: PartitionTaskParts,
+  counters: LoopCounters,
+): PartitionProgress {
+  const { time } = batchFold
+  const { maxEventTime, maxEventOffset } = time.state
+  return {
+    ...counters,
+    partition: context.partition,
+    endOffset: counters.nextOffset + reader.lag(counters.nextOffset),
+    startCounts: head.counts,
+    watermark: Number.isFinite(time.watermark) ? time.watermark : undefined,
+    closedDay: Number.isFinite(time.closedDay) ? time.closedDay : undefined,
+    rowsWritten: table?.rowsWritten ?? 0,
+    valuesWritten: online?.valuesWritten ?? 0,
+    newest:
+      maxEventTime === undefined
+        ? undefined
+        : { eventTime: maxEventTime, offset: maxEventOffset ?? -1 },
+    idle: ticks.why,
+    online: online?.progress,
+    table: table?.progress,
+    meters: context.meters,
+  }
+}
