@@ -95,19 +95,27 @@ export async function openPartition(
     batchFold: new BatchFold(context, { time, rejects: head.rejects, topic: parts.source.topic }),
     online,
     table,
-    ticks: new IdleTicks({
-      policy: parts.pipeline.time,
-      clock: parts.clock,
-      log: parts.log,
-      storeNowMs: store && (() => store.nowMs()),
-      claimedDay: () => Math.max(online ? online.asOf - 1 : -Infinity, ...completeDays(table)),
-    }),
+    ticks: openTicks(parts, online, table),
     stopAt: assignment.untilEnd ? await reader.endOffset() : undefined,
     stop: assignment.stop,
     failed: assignment.failed,
     publish: (nextOffset) => parts.lease?.publish(partition, nextOffset),
   })
   return { context, task, online, table, reader, left }
+}
+
+function openTicks(
+  { pipeline, clock, log, online: store }: RunParts,
+  online: OnlineFollower | undefined,
+  table: TableFollower | undefined,
+): IdleTicks {
+  return new IdleTicks({
+    policy: pipeline.time,
+    clock,
+    log,
+    storeNowMs: store && (() => store.nowMs()),
+    claimedDay: () => Math.max(online ? online.asOf - 1 : -Infinity, ...completeDays(table)),
+  })
 }
 
 function completeDays(table: TableFollower | undefined): DayIndex[] {

@@ -268,24 +268,39 @@ class GroupLease implements Lease {
     this.#session.end()
     await this.#leaveGroup()
     // A broker that hangs is not waited for.
-    await this.#within(Promise.all([this.#cluster[Symbol.asyncDispose](), this.#living]))
+    await this.#within(() => Promise.all([this.#cluster[Symbol.asyncDispose](), this.#living]))
   }
 
   async #leaveGroup(): Promise<void> {
     const { generation, held } = this.#standing
     const me = this.#member.in(generation)
     this.#standing.lose()
-    const saying = async (): Promise<void> => {
+    await this.#within(async (isOver) => {
       if (held !== undefined) await this.#positions.publish(me, held, this.#member.freeLane)
-      await this.#member.leave()
-    }
-    await this.#within(saying().catch((error: unknown) => this.#troubles.note(error)))
+      await this.#sayGoodbye(isOver)
+    })
   }
 
-  async #within(work: Promise<unknown>): Promise<void> {
-    const patience = new AbortController()
-    await Promise.race([work, this.#parts.clock.sleep(LEAVE_MAX_MS, patience.signal)])
-    patience.abort()
+  /** Through connections that break: a member that does not leave is waited for, at the next rebalance, for a session. */
+  async #sayGoodbye(isOver: AbortSignal): Promise<void> {
+    while (!isOver.aborted) {
+      try {
+        await this.#member.leave()
+        return
+      } catch (error) {
+        this.#troubles.note(error)
+        if (!isGroupTrouble(error) || !isAboutCoordinator(error)) return
+        await this.#parts.clock.sleep(PAUSE_FIRST_MS, isOver)
+      }
+    }
+  }
+
+  async #within(work: (isOver: AbortSignal) => Promise<unknown>): Promise<void> {
+    const over = new AbortController()
+    await Promise.race([
+      work(over.signal),
+      this.#parts.clock.sleep(LEAVE_MAX_MS, over.signal),
+    ]).finally(() => over.abort())
   }
 }
 

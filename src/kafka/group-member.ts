@@ -94,11 +94,13 @@ export class GroupMember {
 
   /** The others share out at once what we held. @throws GroupTrouble */
   async leave(): Promise<void> {
-    const id = this.#id
+    if (this.#id === '') return
+    const request = leaveGroupRequest(this.#definition.group, this.#id)
+    const question = { request, decode: decodeErrorCode, lane: this.freeLane }
+    const code = await this.#parts.coordinator.ask(question)
+    if (code !== GroupCode.NONE && code !== GroupCode.UNKNOWN_MEMBER)
+      throw this.#problem('LeaveGroup', code)
     this.#id = ''
-    if (id === '') return
-    const request = leaveGroupRequest(this.#definition.group, id)
-    await this.#parts.coordinator.ask({ request, decode: decodeErrorCode, lane: this.freeLane })
   }
 
   async #askToJoin(subscription: Buffer): Promise<JoinAnswer> {

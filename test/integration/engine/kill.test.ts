@@ -10,7 +10,8 @@ import { createRandom } from '../../../bench/random.ts'
 import { startCli, type Started } from '../../support/cli-process.ts'
 import { expectSinksEqual } from '../../support/compare-sinks.ts'
 import { recompute } from '../../support/oracle.ts'
-import { FileAppender, KILLED_PIPELINE, KILLED_SOURCE, PacedWriter } from './paced-log.ts'
+import { KILLED_PIPELINE, KILLED_SOURCE } from './killed-pipeline.ts'
+import { FileAppender, PacedWriter } from './paced-log.ts'
 import { RealWorld } from './real-world.ts'
 import { TableWatch, VersionWatch } from './sink-watch.ts'
 
@@ -24,11 +25,7 @@ const PACE = { partitions: PARTITIONS, recordsPerRound: 3, roundMs: 40, stepMs: 
 const PIPELINE = {
   ...KILLED_PIPELINE,
   source: { files: './log', ...KILLED_SOURCE },
-  sinks: {
-    online: { leveldb: './online' },
-    offline: { delta: './features', slots: 2, correctionsEvery: '1s' },
-  },
-  rejects: { limit: '100%' },
+  sinks: { ...KILLED_PIPELINE.sinks, online: { leveldb: './online' } },
 }
 
 function startEngine({ directory, file }: RealWorld, ...args: readonly string[]): Started {

@@ -12,47 +12,14 @@ export interface LogAppender extends AsyncDisposable {
   append(partition: number, records: readonly RawRecord[]): Promise<readonly number[]>
 }
 
-export const KILLED_FIELDS = {
-  user: 'string',
-  kind: 'string',
-  amount: 'decimal(18,2)',
-  weight: 'double',
-} as const
-
-/** A pipeline over what `PacedWriter` writes, for engines that die often. */
-export const KILLED_PIPELINE = {
-  name: 'killed',
-  time: { outOfOrderness: '1h', allowedLateness: '24h' },
-  views: {
-    activity: {
-      entity: 'user',
-      windows: ['1d', '3d', '7d'],
-      features: {
-        n: { count: '*' },
-        buys: { count: '*', where: { kind: 'buy' } },
-        spent: { sum: 'amount' },
-        weight: { avg: 'weight' },
-        last: { last: 'kind' },
-      },
-    },
-  },
-  state: './state',
-  commit: { interval: '60ms' },
-} as const
-
-export const KILLED_SOURCE = {
-  format: 'json',
-  key: 'user',
-  fields: KILLED_FIELDS,
-  event: { id: 'id', time: { field: 'at', format: 'ms' } },
-} as const
-
 export interface Pace {
   readonly partitions: number
   readonly recordsPerRound: number
   readonly roundMs: number
   /** Of event time, between two records, on average. */
   readonly stepMs: number
+  /** In each partition. */
+  readonly users?: number
 }
 
 export class PacedWriter {
@@ -106,7 +73,7 @@ export class PacedWriter {
     this.#clock += random.next() * 2 * this.#pace.stepMs
     const late = random.next() < 0.15 ? random.next() * 40 * HOUR_MS : 0
     const number = (this.#written += 1)
-    const user = `p${partition} u${random.below(12)}`
+    const user = `p${partition} u${random.below(this.#pace.users ?? 12)}`
     const event = {
       user,
       kind: random.next() < 0.3 ? 'buy' : 'view',

@@ -13,10 +13,11 @@ import { expectSinksEqual } from '../../support/compare-sinks.ts'
 import { recompute } from '../../support/oracle.ts'
 import { ServerDirectory, sharedRedis } from '../../support/servers.ts'
 import { actualRaw, RawRedis } from './online-reader.ts'
-import { KILLED_PIPELINE, KILLED_SOURCE, PacedWriter } from './paced-log.ts'
+import { onServers } from './killed-pipeline.ts'
+import { PacedWriter } from './paced-log.ts'
 import { RealWorld } from './real-world.ts'
 import { RedisWatch, TableWatch } from './sink-watch.ts'
-import { deadLettersOf, TopicWriter } from './topic-writer.ts'
+import { TopicWriter } from './topic-writer.ts'
 
 const KILLS = 30
 const PARTITIONS = 4
@@ -32,19 +33,6 @@ const START_UP_MAX_MS = 5_000
 const TEST_MS_MAX = 8 * 60_000
 /** So often two processes share the partitions. */
 const PAIRS = 0.4
-
-function textOf(bootstrap: string, topic: string, redis: string): string {
-  const kafka = { brokers: bootstrap, topic, group: topic, sessionTimeout: `${SESSION_MS}ms` }
-  return JSON.stringify({
-    ...KILLED_PIPELINE,
-    source: { kafka, ...KILLED_SOURCE },
-    sinks: {
-      online: { redis },
-      offline: { delta: './features', slots: 2, correctionsEvery: '1s' },
-    },
-    rejects: { limit: '100%', topic: deadLettersOf(topic) },
-  })
-}
 
 /** The processes of the group on this machine. */
 class Engines {

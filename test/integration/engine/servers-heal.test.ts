@@ -1,0 +1,204 @@
+/**
+ * A run that goes on while Redis loses what it held, or is not there, and while Kafka's broker dies: found out, healed from
+ * the state, and at the end every sink is what the oracle says.
+ */
+import path from 'node:path'
+import process from 'node:process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { startKafka } from '../../../servers/kafka.ts'
+import { startRedis, type RedisServer } from '../../../servers/redis.ts'
+import { createRandom } from '../../../bench/random.ts'
+import { expectSinksEqual } from '../../support/compare-sinks.ts'
+import { recompute } from '../../support/oracle.ts'
+import { perfectSinks } from '../../support/perfect-sinks.ts'
+import { ServerDirectory, sharedKafka, sharedRedis } from '../../support/servers.ts'
+import { onServers } from './killed-pipeline.ts'
+import { LiveRun } from './live-run.ts'
+import { actualRaw, RawRedis } from './online-reader.ts'
+import { PacedWriter, type Pace } from './paced-log.ts'
+import { RealWorld } from './real-world.ts'
+import { TopicWriter } from './topic-writer.ts'
+
+const PACE: Pace = { partitions: 2, recordsPerRound: 6, roundMs: 40, stepMs: 0.3 * 3_600_000 }
+
+interface Scene extends AsyncDisposable {
+  readonly world: RealWorld
+  readonly writer: PacedWriter
+}
+
+async function setScene(
+  bootstrap: string,
+  redis: string | object,
+  { pace = PACE, more = {} }: { readonly pace?: Pace; readonly more?: object } = {},
+): Promise<Scene> {
+  const seed = Date.now() & 0x7fff_ffff
+  process.stdout.write(`seed ${seed}\n`)
+  const topic = await TopicWriter.create(bootstrap, pace.partitions)
+  const world = await RealWorld.create(onServers({ bootstrap, topic: topic.topic, redis, more }))
+  return {
+    world,
+    writer: new PacedWriter(topic, createRandom(seed), pace),
+    [Symbol.asyncDispose]: async () => {
+      await topic[Symbol.asyncDispose]()
+      await world[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** Records keep coming meanwhile. */
+async function amidTraffic(writer: PacedWriter, work: () => Promise<void>): Promise<void> {
+  const stop = new AbortController()
+  const writing = writer.run(stop.signal)
+  try {
+    await work()
+  } finally {
+    stop.abort()
+    await writing
+  }
+}
+
+/** Redis, key by key, holds what the log says, while the run goes on. */
+async function expectHealed({ world, writer }: Scene, run: LiveRun): Promise<void> {
+  await run.told(writer.log)
+  using redis = new RawRedis(world.pipeline)
+  const oracle = recompute(world.pipeline, writer.log)
+  const online = actualRaw(world.pipeline, await redis.values())
+  expectSinksEqual(oracle, { ...perfectSinks(oracle), online })
+}
+
+async function expectTheLaw({ world, writer }: Scene, run: LiveRun): Promise<void> {
+  await run.stop()
+  await world.run()
+  const oracle = recompute(world.pipeline, writer.log)
+  expectSinksEqual(oracle, await world.sinks(writer.log.length))
+}
+
+test('Redis comes back empty, and from an older dump: healed both times, amid traffic', async () => {
+  using directory = new ServerDirectory()
+  await using redis = await startRedis({ directory: directory.path })
+  const node = redis.node('data1')
+  await using scene = await setScene((await sharedKafka()).bootstrap, redis.url)
+  const { writer } = scene
+  await using run = new LiveRun(scene.world)
+  const losesData = async (loss: () => Promise<void>): Promise<void> => {
+    const before = run.losses
+    await amidTraffic(writer, async () => {
+      await sleep(300)
+      await loss()
+      await run.until('the loss is noticed', () => run.losses > before)
+    })
+    await expectHealed(scene, run)
+  }
+  await amidTraffic(writer, () => sleep(1_000))
+  await expectHealed(scene, run)
+  await losesData(() => node.restartEmpty())
+  const dump = path.join(directory.path, 'older.rdb')
+  await node.dumpTo(dump)
+  await amidTraffic(writer, () => sleep(1_000))
+  await run.told(writer.log)
+  await losesData(() => node.restartFrom(dump))
+  await expectTheLaw(scene, run)
+})
+
+test('a replica that lacks the last writes takes over: they are told again', async () => {
+  using directory = new ServerDirectory()
+  await using redis = await startRedis({ directory: directory.path, mode: 'sentinel' })
+  const { servers } = redis
+  if (servers.kind !== 'sentinel') throw new Error('sentinels')
+  const { sentinels, master } = servers
+  await using scene = await setScene((await sharedKafka()).bootstrap, {
+    sentinels: [...sentinels],
+    master,
+  })
+  const { writer } = scene
+  await using run = new LiveRun(scene.world)
+  await amidTraffic(writer, () => sleep(1_000))
+  await run.told(writer.log)
+  await loseLastWrites(redis, async () => {
+    await writer.write(200)
+    await run.told(writer.log)
+  })
+  await run.until('the loss is noticed', () => run.losses > 0)
+  await expectHealed(scene, run)
+  await amidTraffic(writer, () => sleep(500))
+  await expectHealed(scene, run)
+  await expectTheLaw(scene, run)
+})
+
+/** The replica hears nothing of `writes`, nor finds it in its socket; then the master dies. */
+async function loseLastWrites(redis: RedisServer, writes: () => Promise<void>): Promise<void> {
+  const [master, replica] = [redis.node('data1'), redis.node('data2')]
+  replica.pause()
+  await master.cli('client', 'kill', 'type', 'replica')
+  await writes()
+  await master.kill()
+  replica.resume()
+}
+
+const PENDING_MAX = 1_000
+const COMMIT_RECORDS = 250
+
+test('Redis hangs while the log goes on: the table goes on, the fold holds at the bounded backlog, and all heals', async () => {
+  using directory = new ServerDirectory()
+  await using redis = await startRedis({ directory: directory.path })
+  const more = {
+    memory: { pendingEntities: PENDING_MAX },
+    commit: { interval: '60ms', records: COMMIT_RECORDS },
+  }
+  const pace = { ...PACE, users: 3_000, stepMs: 20_000 }
+  await using scene = await setScene((await sharedKafka()).bootstrap, redis.url, { pace, more })
+  const { writer } = scene
+  await using run = new LiveRun(scene.world)
+  await writer.write(1_000)
+  await run.told(writer.log)
+  redis.node('data1').pause()
+  await writer.write(500)
+  await run.until('the store is found away', () => run.online.every(({ failing }) => failing))
+
+  // The fold and the table go on.
+  const complete = (): number =>
+    Math.min(...run.partitions.map(({ table }) => table?.complete[0] ?? -Infinity))
+  const before = complete()
+  for (let writes = 0; writes < 20 && complete() <= before; writes += 1) {
+    await writer.write(100)
+    await sleep(100)
+  }
+  await run.until('the table goes on', () => complete() > before)
+  expect(run.partitions.map(({ held }) => held)).toEqual([false, false])
+
+  // Until the backlog is full.
+  await writer.write(8_000)
+  await run.until('the fold is held', () => run.partitions.every(({ held }) => held))
+  const offsets = run.partitions.map(({ nextOffset }) => nextOffset)
+  await sleep(1_500)
+  expect(run.partitions.map(({ nextOffset }) => nextOffset)).toEqual(offsets)
+  for (const { backlog } of run.online) {
+    expect(backlog).toBeGreaterThanOrEqual(PENDING_MAX)
+    expect(backlog).toBeLessThan(PENDING_MAX + 2 * COMMIT_RECORDS)
+  }
+  redis.node('data1').resume()
+  await expectHealed(scene, run)
+  await expectTheLaw(scene, run)
+})
+
+test('a broker of Kafka is killed and comes back, soon and late: the run goes on', async () => {
+  using directory = new ServerDirectory()
+  const settings = { 'group.min.session.timeout.ms': '500' }
+  await using kafka = await startKafka({ directory: directory.path, settings })
+  await using scene = await setScene(kafka.bootstrap, (await sharedRedis()).url)
+  const { writer } = scene
+  await using run = new LiveRun(scene.world)
+  await amidTraffic(writer, async () => {
+    await run.until('it reads', () => run.partitions.length === PACE.partitions)
+    for (const awayMs of [0, 7_000]) {
+      await sleep(500)
+      await kafka.node(1).kill()
+      await sleep(awayMs)
+      await kafka.node(1).start()
+    }
+    await sleep(500)
+  })
+  await expectHealed(scene, run)
+  await expectTheLaw(scene, run)
+})
