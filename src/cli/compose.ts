@@ -156,7 +156,7 @@ async function openState(pipeline: Pipeline, partition: number): Promise<LevelPa
   return LevelPartitionState.open(directory)
 }
 
-export async function peekState(pipeline: Pipeline, partition: number): Promise<StateHead | undefined> {
+async function peekState(pipeline: Pipeline, partition: number): Promise<StateHead | undefined> {
   const copy = await openStateCopy(stateDirectory(pipeline, partition))
   const head = copy?.head
   await copy?.[Symbol.asyncDispose]()

@@ -6,9 +6,10 @@ import { deadLetterFacts } from '../kafka/dead-letter-facts.ts'
 import { describeGroup } from '../kafka/group-description.ts'
 import type { GroupDescription } from '../kafka/group-description.ts'
 import type { KafkaSource } from '../kafka/kafka-log.ts'
+import { openStateCopy } from '../leveldb/readers.ts'
 import { LocalTableStorage } from '../table/local-storage.ts'
 import { GenerationRecords } from '../table/generation-records.ts'
-import { peekState } from './compose.ts'
+import { stateDirectory } from './compose.ts'
 import { checkLetterRetention, checkTopic } from './doctor-topic.ts'
 import type { Finding } from './finding.ts'
 import { groupWords } from './group-words.ts'
@@ -25,7 +26,7 @@ export async function checkKafka(pipeline: Pipeline, parts: KafkaParts): Promise
   const { partitions } = await parts.source.topology()
   const heads: StateHead[] = []
   for (let partition = 0; partition < partitions; partition += 1) {
-    const head = await peekState(pipeline, partition)
+    const head = await headOf(pipeline, partition)
     if (head !== undefined) heads.push(head)
   }
   return [
@@ -33,6 +34,13 @@ export async function checkKafka(pipeline: Pipeline, parts: KafkaParts): Promise
     ...(await checkDeadLetterTopic(pipeline, parts)),
     ...(await checkGroup(pipeline, parts)),
   ]
+}
+
+async function headOf(pipeline: Pipeline, partition: number): Promise<StateHead | undefined> {
+  const copy = await openStateCopy(stateDirectory(pipeline, partition))
+  const head = copy?.head
+  await copy?.[Symbol.asyncDispose]()
+  return head
 }
 
 async function checkDeadLetterTopic(
@@ -62,8 +70,12 @@ async function checkGroup(
   try {
     const { offline } = pipeline.sinks
     const place =
-      offline && (await new GenerationRecords(new LocalTableStorage(offline.location)).knownIdentity())
-    return judgeGroup(await describeGroup(log, surroundings), { writesTables: offline !== undefined, place })
+      offline &&
+      (await new GenerationRecords(new LocalTableStorage(offline.location)).knownIdentity())
+    return judgeGroup(await describeGroup(log, surroundings), {
+      writesTables: offline !== undefined,
+      place,
+    })
   } catch (error) {
     if (!(error instanceof TidemarkError)) throw error
     return [{ check: 'group', verdict: 'problem', detail: error.message }]

@@ -100,7 +100,12 @@ function uniformFinding({ keys, by }: Routing, { partitioner }: Share): Finding 
   const detail = `${plural(keys, 'key')}, all where the default of ${clients} puts them (${hash})`
   const isJava = by[0]?.partitioner === partitioner
   if (isJava) return { check: PARTITIONER, verdict: 'ok', detail }
-  return { check: PARTITIONER, verdict: 'ok', detail, advice: `a producer in Java would not: ${REMEDY}` }
+  return {
+    check: PARTITIONER,
+    verdict: 'ok',
+    detail,
+    advice: `a producer in Java would not: ${REMEDY}`,
+  }
 }
 
 const REMEDY =
@@ -109,7 +114,8 @@ const REMEDY =
 function mixedFinding({ keys, by }: Routing, best: Share): Finding {
   const others = by.filter((each) => each !== best)
   const words = [best, ...others.toSorted((a, b) => b.keys - a.keys)].map(
-    ({ partitioner, keys: count }) => `${countWords(count)} where ${partitioner.clients} would (${partitioner.hash})`,
+    ({ partitioner, keys: count }) =>
+      `${countWords(count)} where ${partitioner.clients} would (${partitioner.hash})`,
   )
   return {
     check: PARTITIONER,
@@ -125,6 +131,7 @@ function unknownFinding({ keys, by }: Routing): Finding {
     check: PARTITIONER,
     verdict: 'warning',
     detail: `${plural(keys, 'key')} lie where none of the usual partitioners puts them (${known})`,
-    advice: 'nothing is wrong where all producers share one of their own, and no partition was ever added',
+    advice:
+      'nothing is wrong where all producers share one of their own, and no partition was ever added',
   }
 }

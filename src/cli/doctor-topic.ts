@@ -19,16 +19,24 @@ export async function checkTopic(
   const ends = await endsOf(source, starts.length)
   const facts = await source.topicFacts()
   return [
-    standingFinding(source.topic, { standing, facts, records: sum(ends) - sum(starts), partitions: starts.length }),
+    standingFinding(source.topic, {
+      standing,
+      facts,
+      records: sum(ends) - sum(starts),
+      partitions: starts.length,
+    }),
     startFinding(log, { starts, ends, origins: await source.origins(), heads }),
     ...checkRetention(pipeline, facts),
   ]
 }
 
 async function endsOf(source: KafkaSource, partitions: number): Promise<number[]> {
-  const all = Array.from({ length: partitions }, (_, partition) => partition)
-  const tails = await Promise.all(all.map((partition) => source.tail?.(partition, 0)))
-  return tails.map((tail) => tail?.endOffset ?? 0)
+  const ends: number[] = []
+  for (let partition = 0; partition < partitions; partition += 1) {
+    const tail = await source.tail?.(partition, 0)
+    ends.push(tail?.endOffset ?? 0)
+  }
+  return ends
 }
 
 function sum(numbers: readonly number[]): number {
@@ -107,7 +115,14 @@ function neededMs({ views, time }: Pipeline): { readonly ms: number; readonly wo
 export function checkRetention(pipeline: Pipeline, facts: TopicFacts | 'not allowed'): Finding[] {
   const check = 'retention'
   if (facts === 'not allowed') {
-    return [{ check, verdict: 'warning', detail: 'the settings of the topic may not be seen', advice: 'allow DescribeConfigs on it' }]
+    return [
+      {
+        check,
+        verdict: 'warning',
+        detail: 'the settings of the topic may not be seen',
+        advice: 'allow DescribeConfigs on it',
+      },
+    ]
   }
   const { retentionMs, retentionBytes, cleanupPolicy } = facts
   const findings: Finding[] = []
@@ -116,18 +131,22 @@ export function checkRetention(pipeline: Pipeline, facts: TopicFacts | 'not allo
       check: 'cleanup policy',
       verdict: 'warning',
       detail: `cleanup.policy ${cleanupPolicy.join(',')}: of each key older records are removed, so what was counted once cannot be counted again`,
-      advice: 'a lost state could not be rebuilt from such a topic: read one with cleanup.policy=delete',
+      advice:
+        'a lost state could not be rebuilt from such a topic: read one with cleanup.policy=delete',
     })
   }
   if (!cleanupPolicy.includes('delete')) return findings
   const needed = neededMs(pipeline)
   const kept = [
     retentionMs === undefined ? undefined : `for ${durationWords(retentionMs)} (retention.ms)`,
-    retentionBytes === undefined ? undefined : `up to ${bytesWords(retentionBytes)} per partition (retention.bytes)`,
+    retentionBytes === undefined
+      ? undefined
+      : `up to ${bytesWords(retentionBytes)} per partition (retention.bytes)`,
   ].filter((part) => part !== undefined)
   const detail = `records are kept ${kept.length === 0 ? 'for ever' : kept.join(', ')}; ${needed.words} need ${durationWords(needed.ms)}`
   const isShort = retentionMs !== undefined && retentionMs < needed.ms
-  if (!isShort && retentionBytes === undefined) return [...findings, { check, verdict: 'ok', detail }]
+  if (!isShort && retentionBytes === undefined)
+    return [...findings, { check, verdict: 'ok', detail }]
   const lacking = isShort
     ? `${durationWords(needed.ms - retentionMs)} of a lost state could not be rebuilt`
     : 'where that is less, a lost state could not be rebuilt whole'
@@ -162,7 +181,11 @@ export function checkRecordClock(
 const CLOCK_APART_MS = 2_000
 
 /** Dead letters are the late ledger: kept for as long as a late record still matters to some window. */
-export function checkLetterRetention(pipeline: Pipeline, letters: TopicFacts, source: TopicFacts | 'not allowed'): Finding | undefined {
+export function checkLetterRetention(
+  pipeline: Pipeline,
+  letters: TopicFacts,
+  source: TopicFacts | 'not allowed',
+): Finding | undefined {
   const check = 'dead letters'
   const { retentionMs, messageBytesMax } = letters
   const needed = neededMs(pipeline)
@@ -179,6 +202,7 @@ export function checkLetterRetention(pipeline: Pipeline, letters: TopicFacts, so
     check,
     verdict: 'warning',
     detail: `the topic takes batches up to ${countWords(messageBytesMax)} bytes, the source up to ${countWords(source.messageBytesMax)}`,
-    advice: 'raise max.message.bytes of that topic above that of the source: a dead letter that is too large stops the run',
+    advice:
+      'raise max.message.bytes of that topic above that of the source: a dead letter that is too large stops the run',
   }
 }

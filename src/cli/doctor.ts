@@ -1,16 +1,21 @@
 /**
- * What a careful colleague would look at before a run: the places, the clock, and a sample of the records. Findings only;
- * nothing is written.
+ * What a careful colleague would look at before a run: the places, the servers, the clock, and a sample of the records.
+ * Findings only; nothing is written.
  */
 import { createCalendar } from '../core/day.ts'
 import type { Pipeline } from '../core/definition.ts'
 import type { Clock, Log, RecordSource } from '../engine/ports.ts'
 import { TidemarkError } from '../errors.ts'
 import { createSchemaRegistry } from '../registry/schema-registry.ts'
-import { openDecoder } from './compose.ts'
+import type { KafkaSource } from '../kafka/kafka-log.ts'
+import { isKafka, openDecoder } from './compose.ts'
+import { checkKafka } from './doctor-kafka.ts'
+import { checkKeys } from './doctor-keys.ts'
 import { checkPlaces } from './doctor-places.ts'
+import { checkRedis } from './doctor-redis.ts'
 import { checkRegistry } from './doctor-registry.ts'
-import { checkDisorder, checkEventTimes, checkKeys, checkRejects } from './doctor-records.ts'
+import { checkDisorder, checkEventTimes, checkRejects } from './doctor-records.ts'
+import { checkRecordClock } from './doctor-topic.ts'
 import type { Finding } from './finding.ts'
 import { firewallOf } from './firewall.ts'
 import { locateSample } from './sample.ts'
@@ -26,13 +31,9 @@ export interface DoctorRequest {
   readonly sample: SampleRequest
 }
 
-export async function examinePipeline({
-  pipeline,
-  source,
-  clock,
-  log,
-  sample,
-}: DoctorRequest): Promise<Finding[]> {
+export async function examinePipeline(request: DoctorRequest): Promise<Finding[]> {
+  const { pipeline, clock, log } = request
+  const { online } = pipeline.sinks
   return [
     {
       check: 'definition',
@@ -41,8 +42,11 @@ export async function examinePipeline({
     },
     checkClock(clock),
     ...(await checkPlaces(pipeline)),
+    ...(online?.kind === 'redis'
+      ? await checkRedis(online, { pipeline: pipeline.name, clock })
+      : []),
     ...(await checkRegistry(pipeline, (url) => createSchemaRegistry(url, { log }))),
-    ...(await checkSource({ pipeline, source, clock, log, sample })),
+    ...(await checkSource(request)),
   ]
 }
 
@@ -62,51 +66,68 @@ function checkClock(clock: Clock): Finding {
       }
 }
 
-async function checkSource({
+/** A log that cannot be reached is one finding; what it holds is looked at only then. */
+async function checkSource(request: DoctorRequest): Promise<Finding[]> {
+  const { pipeline, source, clock, log } = request
+  const definition = pipeline.source.log
+  const findings: Finding[] = []
+  try {
+    if (definition.kind === 'kafka' && isKafka(source)) {
+      const surroundings = { clock, log }
+      findings.push(...(await checkKafka(pipeline, { log: definition, source, surroundings })))
+      findings.push(await checkTimestamps(pipeline, source))
+    }
+    findings.push(...(await checkRecords(request)))
+    return findings
+  } catch (error) {
+    if (!(error instanceof TidemarkError)) throw error
+    return [...findings, { check: 'source', verdict: 'problem', detail: error.message }]
+  }
+}
+
+async function checkRecords({
   pipeline,
   source,
   clock,
   log,
   sample: request,
 }: DoctorRequest): Promise<Finding[]> {
-  try {
-    const parts = await locateSample(source, request)
-    const bytes = parts.reduce((sum, { endOffset }) => sum + endOffset, 0)
-    const found: Finding = {
-      check: 'source',
-      verdict: 'ok',
-      detail: `${source.topic}: ${plural(parts.length, 'partition')}, ${bytesWords(bytes)}`,
-    }
-    const sample = await examine(
-      pipeline,
-      { source, decoder: openDecoder(pipeline, { clock, log }) },
-      parts,
-    )
-    if (sample.records === 0) {
-      return [
-        {
-          ...found,
-          verdict: 'warning',
-          detail: `${found.detail}: no records yet, so nothing more can be said`,
-        },
-      ]
-    }
-    const calendar = createCalendar(pipeline.time.zone)
-    return [
-      found,
-      ...checkRejects(pipeline, sample),
-      ...checkKeys(pipeline, sample),
-      ...checkEventTimes(pipeline, sample, clock.wallMs()),
-      ...checkDisorder(pipeline, sample, calendar),
-      await checkFirewall(pipeline, source),
-    ]
-  } catch (error) {
-    if (!(error instanceof TidemarkError)) throw error
-    return [{ check: 'source', verdict: 'problem', detail: error.message }]
+  const parts = await locateSample(source, request)
+  const bytes = parts.reduce((sum, { endOffset }) => sum + endOffset, 0)
+  const files: Finding = {
+    check: 'source',
+    verdict: 'ok',
+    detail: `${source.topic}: ${plural(parts.length, 'partition')}, ${bytesWords(bytes)}`,
   }
+  const found = isKafka(source) ? [] : [files]
+  const decoder = openDecoder(pipeline, { clock, log })
+  const sample = await examine(pipeline, { source, decoder }, parts)
+  if (sample.records === 0) {
+    const detail = `${source.topic}: no records yet, so nothing more can be said`
+    return [...found, { check: 'records', verdict: 'warning', detail }]
+  }
+  const wallMs = clock.wallMs()
+  return [
+    ...found,
+    ...checkRejects(pipeline, sample),
+    ...checkKeys(pipeline, sample),
+    ...checkEventTimes(pipeline, sample, wallMs),
+    ...checkDisorder(pipeline, sample, createCalendar(pipeline.time.zone)),
+    ...(isKafka(source)
+      ? checkRecordClock(sample.newestTimestamp, wallMs, await source.topicFacts())
+      : [await checkFirewall(pipeline, source)]),
+  ]
 }
 
+/** Of a log of files: it runs without the check, too. */
 async function checkFirewall(pipeline: Pipeline, source: RecordSource): Promise<Finding> {
   const { future, words } = await firewallOf(pipeline, source)
   return { check: 'record timestamps', verdict: future === 'off' ? 'warning' : 'ok', detail: words }
+}
+
+/** Of a topic: a run refuses to start without it. */
+async function checkTimestamps(pipeline: Pipeline, source: KafkaSource): Promise<Finding> {
+  const { future, words } = await firewallOf(pipeline, source)
+  const verdict = future === 'off' ? 'problem' : 'ok'
+  return { check: 'record timestamps', verdict, detail: words }
 }

@@ -49,7 +49,8 @@ async function topicFirewall(
     return on
   } catch (error) {
     if (!(error instanceof TidemarkError)) throw error
-    return { future: 'off', words: error.message }
+    const isAway = error.code === 'SOURCE_UNREADABLE' || error.code === 'SOURCE_UNAVAILABLE'
+    return { future: isAway ? 'unknown' : 'off', words: error.message }
   }
 }
 

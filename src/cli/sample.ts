@@ -71,16 +71,26 @@ async function lastOffsets(
   return { offset: offsets[0] ?? 0, records: offsets.length }
 }
 
-/** The records of a part, batch by batch, none beyond its end. */
+/** Reads in a row that find nothing before the log is asked whether it is still there. */
+const EMPTY_READS_MAX = 20
+
+/** The records of a part, batch by batch, until its end is passed. @throws SOURCE_* where the log goes away meanwhile */
 export async function* readSample(
   source: RecordSource,
   { partition, offset, endOffset }: SamplePart,
 ): AsyncGenerator<RecordBatch> {
   await using reader = await source.open(partition, offset)
+  let emptyReads = 0
   for (let next = offset; next < endOffset;) {
     const batch = await reader.read(READ_BYTES)
-    if (batch === undefined && reader.lag(next) === 0) return
-    if (batch === undefined) continue
+    if (batch === undefined) {
+      if (reader.lag(next) === 0) return
+      emptyReads += 1
+      // Throws where nobody answers any more.
+      if (emptyReads % EMPTY_READS_MAX === 0) await reader.endOffset()
+      continue
+    }
+    emptyReads = 0
     next = batch.nextOffset
     yield batch
   }

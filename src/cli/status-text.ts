@@ -9,13 +9,18 @@ import {
   dayWords,
   instantOrNull,
   instantWords,
+  plural,
 } from './words.ts'
 
 export function printStatus(out: Output, status: Status): void {
-  out.line(`pipeline ${status.pipeline}, source ${status.source}\n`)
+  out.line(`pipeline ${status.pipeline}, source ${status.source}`)
+  if (status.sourceProblem !== undefined)
+    out.line(`the source cannot be asked now, so lags are not known: ${status.sourceProblem}`)
+  if (status.group !== undefined) out.line(`group ${status.group}`)
+  out.line()
   out.table(
     ['PARTITION', 'POSITION', 'LAG', 'WATERMARK', 'CLOSED DAY', 'OPEN DAY', 'STATE'],
-    status.partitions.map(partitionRow),
+    status.partitions.map((each) => partitionRow(each, status.lagUnit)),
   )
   out.line()
   for (const each of status.partitions) out.line(waitingLine(each))
@@ -23,12 +28,13 @@ export function printStatus(out: Output, status: Status): void {
   out.line(`\nfirewall: ${status.firewall.future}: ${status.firewall.words}`)
 }
 
-function partitionRow(each: PartitionStatus): string[] {
-  if (each.state === 'not started') return [String(each.partition), 'not started']
+function partitionRow(each: PartitionStatus, unit: Status['lagUnit']): string[] {
+  if (each.state === 'not started')
+    return [String(each.partition), each.heldBy === undefined ? 'not started' : 'elsewhere']
   return [
     String(each.partition),
     each.position,
-    bytesWords(each.lag),
+    lagWords(each, unit),
     each.watermark === undefined ? '-' : instantWords(each.watermark),
     dayWords(each.closedDay),
     dayWords(each.openDay?.day),
@@ -36,9 +42,20 @@ function partitionRow(each: PartitionStatus): string[] {
   ]
 }
 
+function lagWords({ lag, problem }: StartedPartition, unit: Status['lagUnit']): string {
+  if (problem !== undefined) return 'PROBLEM'
+  if (lag === undefined) return '-'
+  return unit === 'bytes' ? bytesWords(lag) : plural(lag, 'record')
+}
+
 function waitingLine(each: PartitionStatus): string {
   const where = `partition ${each.partition}:`
-  if (each.state === 'not started') return `${where} not started; \`tidemark run\` begins it`
+  if (each.state === 'not started') {
+    return each.heldBy === undefined
+      ? `${where} not started; \`tidemark run\` begins it`
+      : `${where} no state on this machine; ${each.heldBy} holds it`
+  }
+  if (each.problem !== undefined) return `${where} PROBLEM: ${each.problem}`
   const day = each.openDay?.words ?? 'waits for its first event'
   return `${where} ${day}${ticked(each)}`
 }
@@ -49,10 +66,7 @@ function ticked({ tickedWatermark, watermark }: StartedPartition): string {
     : ''
 }
 
-function printFollowers(
-  out: Output,
-  { partitions, rejects, rejectDirectory, tables }: Status,
-): void {
+function printFollowers(out: Output, { partitions, rejects, rejectPlace, tables }: Status): void {
   const started = partitions.filter((each) => each.state === 'started')
   const online = started.filter(({ onlinePosition }) => onlinePosition !== undefined)
   if (online.length > 0) {
@@ -73,10 +87,10 @@ function printFollowers(
   }
   if (tables.length > 0 && dirty > 0)
     out.line(`tables: ${countWords(dirty)} slots wait to be written`)
-  printRejects(out, rejects, rejectDirectory)
+  printRejects(out, rejects, rejectPlace)
 }
 
-function printRejects(out: Output, rejects: Status['rejects'], directory: string): void {
+function printRejects(out: Output, rejects: Status['rejects'], place: string): void {
   const found = Object.entries(rejects).filter(([, count]) => count > 0)
   if (found.length === 0) {
     out.line('dead letters: none')
@@ -85,7 +99,7 @@ function printRejects(out: Output, rejects: Status['rejects'], directory: string
   const words = found.map(([outcome, count]) => `${outcome} ${countWords(count)}`).join(', ')
   const late = found.some(([outcome]) => reasonOf(outcome) === 'too_late')
   out.line(
-    `dead letters: ${words} (in ${directory}${late ? '; `tidemark late list` shows the late ones' : ''})`,
+    `dead letters: ${words} (in ${place}${late ? '; `tidemark late list` shows the late ones' : ''})`,
   )
 }
 
@@ -93,11 +107,17 @@ function printRejects(out: Output, rejects: Status['rejects'], directory: string
 export function statusData(status: Status): object {
   return {
     ...status,
+    sourceProblem: status.sourceProblem ?? null,
+    group: status.group ?? null,
     partitions: status.partitions.map((each) => {
-      if (each.state === 'not started') return each
+      const endOffset = each.endOffset ?? null
+      if (each.state === 'not started') return { ...each, endOffset, heldBy: each.heldBy ?? null }
       const { maxEventTime, watermark, tickedWatermark, closedDay, openDay, ...rest } = each
       return {
         ...rest,
+        endOffset,
+        lag: each.lag ?? null,
+        problem: each.problem ?? null,
         maxEventTime: instantOrNull(maxEventTime),
         watermark: instantOrNull(watermark),
         tickedWatermark: instantOrNull(tickedWatermark),

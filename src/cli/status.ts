@@ -7,7 +7,7 @@ import type { DayIndex } from '../core/day.ts'
 import type { Pipeline } from '../core/definition.ts'
 import { position } from '../core/event.ts'
 import { planViews } from '../core/view-plan.ts'
-import type { Clock, Log, RecordSource, StateHead } from '../engine/ports.ts'
+import type { Clock, Log, StateHead } from '../engine/ports.ts'
 import { TidemarkError } from '../errors.ts'
 import { openStateCopy } from '../leveldb/readers.ts'
 import { describeTable } from '../table/view.ts'
@@ -16,21 +16,38 @@ import { openDayOf } from './day-close.ts'
 import type { OpenDay } from './day-close.ts'
 import { firewallOf } from './firewall.ts'
 import type { Firewall } from './firewall.ts'
+import { lookAtLog } from './log-view.ts'
+import type { LagView, LogView } from './log-view.ts'
 
 export interface Status {
   readonly pipeline: string
   readonly source: string
+  /** Why the log cannot be asked now; undefined where it can. */
+  readonly sourceProblem: string | undefined
+  /** What lags are counted in. */
+  readonly lagUnit: 'records' | 'bytes'
   readonly partitions: readonly PartitionStatus[]
+  /** Of the consumer group, in words; undefined where there is none. */
+  readonly group: string | undefined
   /** Records that could not be used, by reason, over all partitions and since the origin. */
   readonly rejects: Readonly<Record<string, number>>
-  readonly rejectDirectory: string
+  /** Where they are kept: a directory or a topic. */
+  readonly rejectPlace: string
   readonly tables: readonly TableStatus[]
   readonly firewall: Firewall
 }
 
-export type PartitionStatus =
-  | { readonly partition: number; readonly state: 'not started'; readonly endOffset: number }
-  | StartedPartition
+export type PartitionStatus = UnstartedPartition | StartedPartition
+
+export interface UnstartedPartition {
+  readonly partition: number
+  /** It has no state on this machine. */
+  readonly state: 'not started'
+  /** Undefined where the log does not tell. */
+  readonly endOffset: number | undefined
+  /** The member of the group that holds it; undefined: nobody, or not known. */
+  readonly heldBy: string | undefined
+}
 
 export interface StartedPartition {
   readonly partition: number
@@ -38,9 +55,12 @@ export interface StartedPartition {
   /** `topic[partition]@offset` of the next record. */
   readonly position: string
   readonly nextOffset: number
-  readonly endOffset: number
-  /** In the log's own unit: bytes for files. */
-  readonly lag: number
+  /** Undefined where the log does not tell. */
+  readonly endOffset: number | undefined
+  /** In the log's own unit: records, or bytes for files. */
+  readonly lag: number | undefined
+  /** Why it could not be read on. */
+  readonly problem: string | undefined
   readonly generation: number
   readonly maxEventTime: number | undefined
   readonly watermark: number | undefined
@@ -70,25 +90,35 @@ export async function gatherStatus(
 ): Promise<Status> {
   await using opened = new OpenedParts()
   const source = opened.add(openSource(pipeline, surroundings))
-  const { partitions } = await source.topology()
+  const view = await lookAtLog(pipeline, source, surroundings)
   const found: PartitionStatus[] = []
-  for (let partition = 0; partition < partitions; partition += 1) {
-    found.push(await partitionStatus(pipeline, source, partition, surroundings.clock.wallMs()))
+  for (const partition of view.partitions) {
+    found.push(await partitionStatus(pipeline, view, partition, surroundings.clock.wallMs()))
   }
   return {
     pipeline: pipeline.name,
     source: source.topic,
+    sourceProblem: view.problem,
+    lagUnit: pipeline.source.log.kind === 'kafka' ? 'records' : 'bytes',
     partitions: found,
+    group: view.group,
     rejects: rejectCounts(found),
-    rejectDirectory: pipeline.rejects.directory,
-    tables: await tableStatuses(pipeline, partitions, opened, surroundings),
-    firewall: await firewallOf(pipeline, source),
+    rejectPlace: rejectPlaceOf(pipeline),
+    tables: await tableStatuses(pipeline, view.partitions.length, opened, surroundings),
+    firewall:
+      view.problem === undefined
+        ? await firewallOf(pipeline, source)
+        : { future: 'unknown', words: 'the log cannot be asked now' },
   }
+}
+
+function rejectPlaceOf({ rejects }: Pipeline): string {
+  return rejects.topic === undefined ? rejects.directory : `the topic ${rejects.topic}`
 }
 
 async function partitionStatus(
   pipeline: Pipeline,
-  source: RecordSource,
+  view: LogView,
   partition: number,
   wallMs: number,
 ): Promise<PartitionStatus> {
@@ -96,13 +126,14 @@ async function partitionStatus(
   try {
     const head = state?.head
     if (state === undefined || head === undefined) {
-      return { partition, state: 'not started', endOffset: await endOffset(source, partition, 0) }
+      const heldBy = view.holders.get(partition)
+      return { partition, state: 'not started', endOffset: await view.end(partition), heldBy }
     }
     checkPipeline(pipeline, head)
     return {
       ...describeHead(pipeline, head, wallMs),
-      position: position(source.topic, partition, head.nextOffset),
-      ...(await lagOf(source, partition, head.nextOffset)),
+      position: position(view.topic, partition, head.nextOffset),
+      ...(await view.lag(partition, head.nextOffset)),
       dirtySlots: (await state.dirtySlots()).size,
       stateBytes: await state.size(),
     }
@@ -124,7 +155,7 @@ function describeHead(
   { time: policy }: Pipeline,
   { partition, generation, nextOffset, time, counts, online }: StateHead,
   wallMs: number,
-): Omit<StartedPartition, 'position' | 'endOffset' | 'lag' | 'dirtySlots' | 'stateBytes'> {
+): Omit<StartedPartition, 'position' | keyof LagView | 'dirtySlots' | 'stateBytes'> {
   const { maxEventTime } = time
   return {
     partition,
@@ -139,21 +170,6 @@ function describeHead(
     counts,
     onlinePosition: online?.marker.position,
   }
-}
-
-async function lagOf(
-  source: RecordSource,
-  partition: number,
-  nextOffset: number,
-): Promise<{ readonly endOffset: number; readonly lag: number }> {
-  await using reader = await source.open(partition, nextOffset)
-  const end = await reader.endOffset()
-  return { endOffset: end, lag: reader.lag(nextOffset) }
-}
-
-async function endOffset(source: RecordSource, partition: number, from: number): Promise<number> {
-  await using reader = await source.open(partition, from)
-  return await reader.endOffset()
 }
 
 const REASONS = ['undecodable', 'bad_timestamp', 'future', 'too_late', 'missing_key', 'bad_field']

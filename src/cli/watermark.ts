@@ -30,11 +30,6 @@ export interface WatermarkReport {
 export type PartitionWatermark =
   { readonly partition: number; readonly state: 'not started' | 'no event yet' } | HeldWatermark
 
-interface UnheldWatermark {
-  readonly partition: number
-  readonly state: 'not started' | 'no event yet'
-}
-
 export interface HeldWatermark {
   readonly partition: number
   readonly state: 'held'

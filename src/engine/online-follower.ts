@@ -155,8 +155,9 @@ export class OnlineFollower {
   async #meet(): Promise<void> {
     const { origin, online } = this.#last
     const { stored, reason } = await this.#marker.meet(online, origin)
-    if (stored?.scanId !== undefined && stored.scanId === online?.scan?.id)
-      this.#scan = ScanTask.resume(online.scan)
+    const scan = online?.scan
+    const isOurs = scan !== undefined && stored?.scanId === scan.id
+    if (isOurs && scan.incarnation === this.#store.incarnation) this.#scan = ScanTask.resume(scan)
     else this.#scanReason = reason
     this.#met = true
   }
@@ -257,6 +258,7 @@ export class OnlineFollower {
       from: reason === 'generation' ? { position: 0, asOf: BEFORE_ALL_DAYS } : this.#marker.now,
       startedAt: nextOffset,
       asOf: closedDay === -Infinity ? BEFORE_ALL_DAYS : closedDay + 1,
+      incarnation,
     })
     const asked = this.#scanReason
     this.#scanReason = undefined

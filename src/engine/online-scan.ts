@@ -48,9 +48,10 @@ export class ScanTask {
       readonly from: { readonly position: number; readonly asOf: DayIndex }
       readonly startedAt: number
       readonly asOf: DayIndex
+      readonly incarnation: string
     },
   ): ScanTask {
-    const { id, from, startedAt, asOf } = start
+    const { id, from, startedAt, asOf, incarnation } = start
     const walks = reason === 'loss' || reason === 'generation'
     const scan = {
       id,
@@ -58,6 +59,7 @@ export class ScanTask {
       fromAsOf: from.asOf,
       startedAt,
       asOf,
+      incarnation,
       walks,
       view: 0,
       slot: 0,

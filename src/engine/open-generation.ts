@@ -47,10 +47,7 @@ function once<T>(get: () => Promise<T>): () => Promise<T> {
   return () => (got ??= get())
 }
 
-function peekHeads(
-  parts: RunParts,
-  partitions: number,
-): Promise<(StateHead | undefined)[]> {
+function peekHeads(parts: RunParts, partitions: number): Promise<(StateHead | undefined)[]> {
   const all = Array.from({ length: partitions }, (_, partition) => partition)
   return Promise.all(all.map((partition) => parts.peekState(partition)))
 }

@@ -17,6 +17,7 @@ import { PartitionTask } from './partition-task.ts'
 import { PartitionMeters } from './meters.ts'
 import type { RunParts } from './parts.ts'
 import type { PartitionReader, PartitionState, StateHead, ViewState } from './ports.ts'
+import { retryForEver } from './retry.ts'
 import { TableFollower } from './table-follower.ts'
 import type { ViewTables } from './table-follower.ts'
 import { ReadTurns } from './turns.ts'
@@ -55,7 +56,7 @@ export async function openPartition(
 ): Promise<OpenPartition> {
   const { partition, views, tables } = assignment
   const head = openHead(parts, assignment, state.head)
-  const reader = await parts.source.open(partition, head.nextOffset)
+  const reader = await openReader(parts, assignment, head.nextOffset)
   checkLog(parts, head, await reader.identity())
   const calendar = createCalendar(parts.pipeline.time.zone)
   const time = new PartitionTime(
@@ -96,12 +97,36 @@ export async function openPartition(
     online,
     table,
     ticks: openTicks(parts, online, table),
-    stopAt: assignment.untilEnd ? await reader.endOffset() : undefined,
+    stopAt: assignment.untilEnd
+      ? await askAgain(parts, assignment, () => reader.endOffset())
+      : undefined,
     stop: assignment.stop,
     failed: assignment.failed,
     publish: (nextOffset) => parts.lease?.publish(partition, nextOffset),
   })
   return { context, task, online, table, reader, left }
+}
+
+function openReader(
+  parts: RunParts,
+  assignment: Assignment,
+  offset: number,
+): Promise<PartitionReader> {
+  return askAgain(parts, assignment, () => parts.source.open(assignment.partition, offset))
+}
+
+/** A log that cannot be reached now is waited for, as it is while reading. */
+function askAgain<T>(
+  { clock, log, source }: RunParts,
+  { partition, stop, failed }: Assignment,
+  ask: () => Promise<T>,
+): Promise<T> {
+  return retryForEver(ask, {
+    clock,
+    log,
+    what: `opening ${source.topic}[${partition}]`,
+    signal: AbortSignal.any([stop, failed]),
+  })
 }
 
 function openTicks(

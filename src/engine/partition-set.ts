@@ -113,7 +113,11 @@ export class PartitionSet {
     this.#held.set(partition, held)
     held.done = (former?.done ?? Promise.resolve())
       .then(() => this.#run(held))
-      .catch((cause: unknown) => this.fail(cause))
+      .catch((cause: unknown) => {
+        // Given away while it still waited for a log that could not be reached.
+        const isMoot = cause instanceof TidemarkError && cause.retryable && stop.signal.aborted
+        if (!isMoot) this.fail(cause)
+      })
       .finally(() => {
         held.ended = true
         this.#onChange()

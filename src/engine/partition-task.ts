@@ -90,7 +90,7 @@ export class PartitionTask {
         what: `schemas for ${parts.topic}[${context.partition}]`,
         signal: AbortSignal.any([parts.stop, parts.failed]),
       },
-      onReady: () => turns.wakeup.notify(),
+      wakeup: turns.wakeup,
     })
   }
 
@@ -169,7 +169,8 @@ export class PartitionTask {
     const waitMs = this.#hasUncommitted()
       ? Math.min(POLL_MS, context.pipeline.commit.intervalMs)
       : POLL_MS
-    if (!this.#maintenanceDue) await context.turns.wakeup.wait(waitMs)
+    // A log that is followed waits itself, and ends its wait when a record comes.
+    if (!this.#maintenanceDue && !this.#feed.waited) await context.turns.wakeup.wait(waitMs)
   }
 
   /** The followers must not go on saving their strength: no commit may come to tell them. */

@@ -237,6 +237,8 @@ export interface ScanPosition {
   readonly asOf: DayIndex
   /** The committed position when the scan began. */
   readonly startedAt: number
+  /** Of the store when the scan began: in another one what was told may be gone. */
+  readonly incarnation: string
   /** Ends with a walk through the store. */
   readonly walks: boolean
   readonly view: number

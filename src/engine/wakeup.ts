@@ -5,6 +5,8 @@ export class Wakeup {
   readonly #clock: Clock
   #alarm: AbortController | undefined
   #notified = false
+  #announced: Promise<void> | undefined
+  #announce: (() => void) | undefined
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -13,6 +15,19 @@ export class Wakeup {
   notify(): void {
     this.#notified = true
     this.#alarm?.abort()
+    this.#announce?.()
+  }
+
+  /** Resolves at the next `notify`, or at once where one came since the last wait; that wait still ends at once. */
+  notified(): Promise<void> {
+    if (this.#notified) return Promise.resolve()
+    return (this.#announced ??= new Promise((resolve) => {
+      this.#announce = () => {
+        this.#announced = undefined
+        this.#announce = undefined
+        resolve()
+      }
+    }))
   }
 
   /** Waits for `notify`, for `ms` at most; not at all when one came since the last wait. */

@@ -277,22 +277,8 @@ class GroupLease implements Lease {
     this.#standing.lose()
     await this.#within(async (isOver) => {
       if (held !== undefined) await this.#positions.publish(me, held, this.#member.freeLane)
-      await this.#sayGoodbye(isOver)
+      await this.#member.leave(isOver)
     })
-  }
-
-  /** Through connections that break: a member that does not leave is waited for, at the next rebalance, for a session. */
-  async #sayGoodbye(isOver: AbortSignal): Promise<void> {
-    while (!isOver.aborted) {
-      try {
-        await this.#member.leave()
-        return
-      } catch (error) {
-        this.#troubles.note(error)
-        if (!isGroupTrouble(error) || !isAboutCoordinator(error)) return
-        await this.#parts.clock.sleep(PAUSE_FIRST_MS, isOver)
-      }
-    }
   }
 
   async #within(work: (isOver: AbortSignal) => Promise<unknown>): Promise<void> {

@@ -5,7 +5,7 @@
 import type { KafkaLog } from '../core/definition.ts'
 import type { Clock } from '../engine/ports.ts'
 import type { ConnectionLane } from './cluster.ts'
-import { GroupAnswer } from './group-coordinator.ts'
+import { GroupAnswer, isAboutCoordinator, isGroupTrouble } from './group-coordinator.ts'
 import type { GroupCoordinator, Question } from './group-coordinator.ts'
 import { GroupCode } from './group-errors.ts'
 import {
@@ -33,6 +33,7 @@ interface Answered<T> {
 }
 
 const PROTOCOL = 'tidemark-sticky'
+const LEAVE_PAUSE_MS = 50
 
 export class GroupMember {
   readonly #definition: KafkaLog
@@ -92,15 +93,28 @@ export class GroupMember {
     return { sentMs }
   }
 
-  /** The others share out at once what we held. @throws GroupTrouble */
-  async leave(): Promise<void> {
-    if (this.#id === '') return
+  /**
+   * The others share out at once what we held. Tried through connections that break, until `isOver`: a member that is gone
+   * without a word is waited for, for a session, whenever another one comes.
+   */
+  async leave(isOver: AbortSignal): Promise<void> {
+    const { clock } = this.#parts
+    while (this.#id !== '' && !isOver.aborted) {
+      try {
+        await this.#askToLeave()
+        this.#id = ''
+      } catch (error) {
+        if (!isGroupTrouble(error) || !isAboutCoordinator(error)) return
+        await clock.sleep(LEAVE_PAUSE_MS, isOver)
+      }
+    }
+  }
+
+  async #askToLeave(): Promise<void> {
     const request = leaveGroupRequest(this.#definition.group, this.#id)
     const question = { request, decode: decodeErrorCode, lane: this.freeLane }
     const code = await this.#parts.coordinator.ask(question)
-    if (code !== GroupCode.NONE && code !== GroupCode.UNKNOWN_MEMBER)
-      throw this.#problem('LeaveGroup', code)
-    this.#id = ''
+    if (code !== GroupCode.NONE) throw this.#problem('LeaveGroup', code)
   }
 
   async #askToJoin(subscription: Buffer): Promise<JoinAnswer> {

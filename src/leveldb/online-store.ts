@@ -115,8 +115,8 @@ export class LevelOnlineStore implements OnlineStore {
     return this.#alone(async () => {
       const stored = await this.#readMarker(partition)
       const last = expected.marker
-      if (last !== undefined && (stored === undefined || isAhead(last, stored)))
-        return { outcome: 'lost', stored }
+      const isLost = last !== undefined && (stored === undefined || isAhead(last, stored))
+      if (isLost || expected.incarnation !== this.incarnation) return { outcome: 'lost', stored }
       if (stored !== undefined && isAhead(stored, marker)) return { outcome: 'ahead', stored }
       const bytes = new TextEncoder().encode(JSON.stringify(marker satisfies StoredMarker))
       await this.#database.write((batch) => batch.put(markerKey(partition), bytes))

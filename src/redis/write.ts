@@ -1,7 +1,7 @@
 /**
  * Writing values: calls of the script with many values each, all calls of one round in one pipeline.
  *
- * A call holds up the whole server, so it has at most 100 values: 1.5 ms with 15 features (docs/numbers.md). In a Cluster a call has the
+ * A call holds up the whole server, so it has at most 100 values: 1.5 ms with 15 features (docs/performance.md). In a Cluster a call has the
  * values of one slot, which with thousands of slots is nearly always one value.
  */
 import type { OnlineValue, OnlineWriteResult } from '../engine/ports.ts'

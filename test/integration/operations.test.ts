@@ -39,7 +39,7 @@ async function produce(brokers: string, records: number): Promise<void> {
   await producer.disconnect()
 }
 
-test('brokers that go away are told by /readyz and the metrics, not by /healthz; back again, all is well', async () => {
+test('brokers that go away are told by /readyz and the metrics, not by /healthz; all is well once they are back', async () => {
   using directory = new ServerDirectory()
   await using kafka = await startKafka({ directory: directory.path })
   await produce(kafka.bootstrap, 100)
@@ -66,6 +66,11 @@ test('brokers that go away are told by /readyz and the metrics, not by /healthz;
     expect(await metrics()).toMatch(/^tidemark_lease\{.*state="held"\} 1$/m)
     expect(await metrics()).toMatch(/^tidemark_online_evicted_keys_total\{.*\} 0$/m)
     expect(await metrics()).toMatch(/^tidemark_source_reachable\{.*\} 1$/m)
+
+    // The record is read from the topic, beside the run.
+    expect((await shop.run('explain', 'watermark')).stdout).toMatch(
+      /held by clicks\[\d\]@\d+\n {2}record: event time \S+Z, record timestamp \S+Z, key u\d\n/,
+    )
 
     await kafka.node(1).kill()
     const reasons = await readyIs(false)

@@ -51,8 +51,11 @@ describe('partitioners', () => {
     ['', 0x811c9dc5],
     ['a', 0xe40c292c],
     ['foobar', 0xbf9cf968],
-  ])('FNV-1a of %j is as its authors print it; Sarama takes the amount of the remainder', (key, hash) => {
-    expect(fnv1a(bytesOf(key)) >>> 0).toBe(hash)
-    expect(sarama?.partitionOf(bytesOf(key), 12)).toBe(Math.abs((hash | 0) % 12))
-  })
+  ])(
+    'FNV-1a of %j is as its authors print it; Sarama takes the amount of the remainder',
+    (key, hash) => {
+      expect(fnv1a(bytesOf(key)) >>> 0).toBe(hash)
+      expect(sarama?.partitionOf(bytesOf(key), 12)).toBe(Math.abs((hash | 0) % 12))
+    },
+  )
 })

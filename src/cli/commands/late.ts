@@ -29,11 +29,11 @@ function listCommand(): Command {
     .action(
       action<ListOptions>(async (call) => {
         const { options, json, out } = call
-        const opened = await call.pipeline()
-        const topic = topicOf(opened)
+        const pipeline = await call.pipeline()
+        const topic = topicOf(pipeline)
         const shown: Reject[] = []
         let count = 0
-        for await (const reject of openLate(opened, call)) {
+        for await (const reject of openLate(pipeline, call)) {
           count += 1
           if (shown.length < options.limit) shown.push(reject)
         }

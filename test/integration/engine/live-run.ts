@@ -40,9 +40,9 @@ export class LiveRun implements AsyncDisposable {
     return this.partitions.flatMap(({ online }) => (online ? [online] : []))
   }
 
-  /** Scans that healed a loss, of all partitions. */
+  /** Scans for a loss, in the partition that had the fewest: each notices by itself. */
   get losses(): number {
-    return this.online.reduce((sum, { scansByReason }) => sum + (scansByReason['loss'] ?? 0), 0)
+    return Math.min(...this.online.map(({ scansByReason }) => scansByReason['loss'] ?? 0))
   }
 
   async until(what: string, isTrue: () => boolean): Promise<void> {
@@ -51,7 +51,7 @@ export class LiveRun implements AsyncDisposable {
       if (this.#failure) throw new Error(`the run ended before ${what}`, this.#failure)
       if (performance.now() > deadlineMs) {
         const told = this.warned.slice(-10).join('\n')
-        throw new Error(`waited in vain until ${what}: ${JSON.stringify(this.progress)}\n${told}`)
+        throw new Error(`waited in vain until ${what}: ${this.#summary()}\n${told}`)
       }
       await sleep(LOOK_MS)
     }
@@ -69,6 +69,10 @@ export class LiveRun implements AsyncDisposable {
         return !failing && backlog === 0 && scan === undefined && position >= end && isSwept
       }),
     )
+  }
+
+  #summary(): string {
+    return JSON.stringify(this.partitions.map(({ meters: _, ...partition }) => partition))
   }
 
   async stop(): Promise<void> {

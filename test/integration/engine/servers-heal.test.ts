@@ -146,7 +146,7 @@ test('Redis hangs while the log goes on: the table goes on, the fold holds at th
     memory: { pendingEntities: PENDING_MAX },
     commit: { interval: '60ms', records: COMMIT_RECORDS },
   }
-  const pace = { ...PACE, users: 3_000, stepMs: 20_000 }
+  const pace = { ...PACE, users: 3_000, stepMs: 60_000 }
   await using scene = await setScene((await sharedKafka()).bootstrap, redis.url, { pace, more })
   const { writer } = scene
   await using run = new LiveRun(scene.world)
