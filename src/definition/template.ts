@@ -82,7 +82,7 @@ ${
   kafka === undefined
     ? '# http: 127.0.0.1:9464 # serves /metrics, /healthz and /readyz'
     : `# rejects: { topic: ${quoted(`${topic}.rejects`)} } # dead letters in a topic instead of files in the state directory
-http: 127.0.0.1:9464 # serves /metrics, /healthz and /readyz; 0.0.0.0:9464 to be scraped from elsewhere`
+http: "\${TIDEMARK_HTTP:-127.0.0.1:9464}" # serves /metrics, /healthz and /readyz; a port per process; 0.0.0.0:9464 to be scraped from elsewhere`
 }
 `
 }

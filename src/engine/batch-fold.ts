@@ -71,6 +71,10 @@ export class BatchFold {
     this.folds = views.map((view) => new ViewFold(view, { tilesMax, slots }))
   }
 
+  get rejectShare(): number {
+    return this.#limit.share
+  }
+
   get rejectCounts(): RejectCounts {
     return this.#limit.counts
   }

@@ -72,7 +72,11 @@ export class PartitionMeters {
   /** By view: value readable - the oldest untold record's timestamp, per value. The objective is the view's `freshness`. */
   readonly freshness: readonly Distribution[]
 
-  constructor(views: number) {
-    this.freshness = Array.from({ length: views }, () => new Distribution(DELAY_BOUNDS))
+  /** @param objectives of the views, seconds: each is a bound of its view's distribution, so that it is judged exactly */
+  constructor(objectives: readonly number[]) {
+    this.freshness = objectives.map((objective) => {
+      const bounds = new Set([...DELAY_BOUNDS, objective])
+      return new Distribution([...bounds].sort((a, b) => a - b))
+    })
   }
 }

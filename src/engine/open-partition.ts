@@ -79,7 +79,7 @@ export async function openPartition(
     turns: new ReadTurns(parts.clock),
     clock: parts.clock,
     log: parts.log,
-    meters: new PartitionMeters(views.length),
+    meters: new PartitionMeters(views.map(({ definition }) => definition.freshnessMs / 1_000)),
     signal: AbortSignal.any([assignment.failed, left.signal]),
     committed,
   }

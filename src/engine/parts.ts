@@ -66,6 +66,8 @@ export interface PartitionProgress {
   /** Records by outcome since the origin, and what they were when this run took the partition. */
   readonly counts: Readonly<Record<string, number>>
   readonly startCounts: Readonly<Record<string, number>>
+  /** What the reject limit compares: halved every 10,000 records. */
+  readonly rejectShare: number
   readonly watermark: number | undefined
   readonly closedDay: number | undefined
   /** Rows written to tables by this run. */

@@ -24,6 +24,11 @@ export class RejectLimit {
     this.#rejected = counts.rejected
   }
 
+  /** Of at least 10,000 records; the run stops where it is above the limit. */
+  get share(): number {
+    return this.#rejected / WINDOW_RECORDS
+  }
+
   get counts(): RejectCounts {
     return { judged: this.#judged, rejected: this.#rejected }
   }
@@ -32,7 +37,7 @@ export class RejectLimit {
   count(rejected: boolean): boolean {
     this.#judged += 1
     if (rejected) this.#rejected += 1
-    const within = this.#rejected / WINDOW_RECORDS <= this.#limit
+    const within = this.share <= this.#limit
     if (this.#judged >= WINDOW_RECORDS) {
       this.#judged /= 2
       this.#rejected /= 2

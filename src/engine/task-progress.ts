@@ -18,6 +18,7 @@ export function progressOf(
     partition: context.partition,
     endOffset: counters.nextOffset + reader.lag(counters.nextOffset),
     startCounts: head.counts,
+    rejectShare: batchFold.rejectShare,
     watermark: Number.isFinite(time.watermark) ? time.watermark : undefined,
     closedDay: Number.isFinite(time.closedDay) ? time.closedDay : undefined,
     rowsWritten: table?.rowsWritten ?? 0,

@@ -32,7 +32,7 @@ export class GroupStanding {
   /** Whether no generation was missed in which others could have had what is held. */
   isNext(generation: number): boolean {
     if (this.#held === undefined || this.#held.size === 0) return true
-    return this.#generation !== undefined || generation < 0
+    return this.#generation !== undefined && generation <= this.#generation + 1
   }
 
   /** Nobody was given anything in this generation. */

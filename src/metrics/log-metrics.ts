@@ -178,6 +178,13 @@ export const RECORD_METRICS: readonly Metric[] = [
       }
     },
   }),
+  ofPartition({
+    name: 'tidemark_reject_ratio',
+    type: 'gauge',
+    unit: 'ratio',
+    help: 'Share of recent records that are rejected, as rejects.limit sees it: the run stops where it is above tidemark_reject_limit_ratio.',
+    of: ({ rejectShare }) => rejectShare,
+  }),
   ofRunBy(['partition', 'view', 'outcome'], {
     name: 'tidemark_view_unused_records_total',
     type: 'counter',

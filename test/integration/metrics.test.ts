@@ -52,7 +52,7 @@ describe('what is shipped', () => {
         evictedKeys: () => Promise.resolve(0),
       },
     }
-    const meters = new PartitionMeters(1)
+    const meters = new PartitionMeters([60])
     meters.disorder.observe(3)
     const progress = progressOf([partitionOf(0, { meters }), partitionOf(1)])
     const [before, full] = [undefined, progress].map((now) =>

@@ -64,7 +64,7 @@ const BUSY = progressOf([
       complete: [19_998, undefined],
       corrections: 9,
     },
-    meters: new PartitionMeters(2),
+    meters: new PartitionMeters([60, 60]),
   }),
   partitionOf(7, { watermark: undefined, newest: undefined, closedDay: undefined }),
 ])
@@ -201,7 +201,7 @@ describe('histograms', () => {
   }
 
   test('buckets are cumulative, the last one holds all, a bound belongs to its bucket', async () => {
-    const meters = Object.assign(new PartitionMeters(2), {
+    const meters = Object.assign(new PartitionMeters([60, 60]), {
       disorder: distributionOf(-1, 1, 1.5, 5, 99),
     })
     const text = page(progressOf([partitionOf(0, { meters })]))()
@@ -217,7 +217,7 @@ describe('histograms', () => {
   })
 
   test('values within the objective are counted apart, for the ratio that the alert takes', async () => {
-    const meters = new PartitionMeters(2)
+    const meters = new PartitionMeters([60, 60])
     for (const seconds of [0.2, 60, 60.1, 400]) meters.freshness[1]?.observe(seconds)
     const text = page(progressOf([partitionOf(0, { meters })]))()
     const [, spend] = await lines(text, 'tidemark_fresh_values_total')

@@ -40,6 +40,7 @@ export function partitionOf(
     records: 100,
     counts: {},
     startCounts: {},
+    rejectShare: 0,
     watermark: 1_728_000_000_000,
     closedDay: 19_999,
     rowsWritten: 0,
@@ -52,7 +53,7 @@ export function partitionOf(
     idle: 'records come',
     online: ONLINE,
     table: TABLE,
-    meters: new PartitionMeters(1),
+    meters: new PartitionMeters([60]),
     ...changed,
   }
 }
