@@ -44,6 +44,8 @@ import { LocalTableStorage } from '../table/local-storage.ts'
 export interface Surroundings {
   readonly clock: Clock
   readonly log: Log
+  /** How long brokers that do not answer are asked again. */
+  readonly patienceMs?: number
 }
 
 /** DuckDB sorts and compresses files of a slot, a few thousand rows each; more memory would not make it faster. */

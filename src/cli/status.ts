@@ -84,12 +84,15 @@ export interface TableStatus {
   readonly problem: string | undefined
 }
 
+/** Brokers that are away are looked for briefly: the rest is wanted soon. */
+const PATIENCE_MS = 3_000
+
 export async function gatherStatus(
   pipeline: Pipeline,
   surroundings: { readonly clock: Clock; readonly log: Log },
 ): Promise<Status> {
   await using opened = new OpenedParts()
-  const source = opened.add(openSource(pipeline, surroundings))
+  const source = opened.add(openSource(pipeline, { ...surroundings, patienceMs: PATIENCE_MS }))
   const view = await lookAtLog(pipeline, source, surroundings)
   const found: PartitionStatus[] = []
   for (const partition of view.partitions) {

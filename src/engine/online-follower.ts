@@ -88,13 +88,13 @@ export class OnlineFollower {
     return {
       failing: this.#failing || !this.#met,
       backlog: this.#pending.count,
-      untoldSince: this.#untoldSince,
+      untoldSince: [...this.#untoldSince],
       position: this.#marker.now.position,
       asOf: this.#marker.now.asOf,
       refused: this.#teller.refused,
       foreign: this.#teller.foreign,
       scan: this.#scan?.progress(this.#context),
-      scansByReason: this.#scans,
+      scansByReason: { ...this.#scans },
     }
   }
 

@@ -22,7 +22,10 @@ export async function fillSampleTopic(
   topic: string,
   { partitions = 2, settings = {} }: SampleTopicOptions = {},
 ): Promise<void> {
-  await clients.createTopic(topic, partitions, { 'retention.ms': String(RETENTION_MS), ...settings })
+  await clients.createTopic(topic, partitions, {
+    'retention.ms': String(RETENTION_MS),
+    ...settings,
+  })
   const nowMs = Date.now()
   const [lines = []] = sampleEvents(Math.floor(nowMs / DAY_MS) - 1, 1)
   const messages = lines.map((value) => {

@@ -15,8 +15,9 @@ export function doctorCommand(): Command {
   return definePipelineCommand('doctor', {
     summary: 'look for what would go wrong, and measure the disorder of the log',
     description:
-      'Checks that the places can be written, that the key and the event time are found in the records, and how far out of order ' +
-      'they are, with the settings that this suggests. Writes nothing; exits with 1 where a problem is found.',
+      'Checks that the places can be written and the servers be used (the topic and its settings, the group, the dead letters, Redis ' +
+      'and its rights), that the key and the event time are found in the records, how producers partition them, and how far out of ' +
+      'order they are, with the settings that this suggests. Writes nothing; exits with 1 where a problem is found.',
     examples: [
       ['tidemark doctor', 'on the last 100,000 records'],
       ['tidemark doctor -n 1000000', 'a larger sample measures lateness better'],
@@ -33,11 +34,13 @@ export function doctorCommand(): Command {
     )
 }
 
+const PATIENCE_MS = 5_000
+
 async function examine(call: Call<DoctorOptions>): Promise<Finding[]> {
   const pipeline = await call.pipeline()
   using interrupt = call.interrupt()
   await using opened = new OpenedParts()
-  const source = opened.add(openSource(pipeline, call))
+  const source = opened.add(openSource(pipeline, { ...call, patienceMs: PATIENCE_MS }))
   using progress = call.progress('doctor')
   const sample = {
     records: call.options.records,

@@ -9,7 +9,8 @@ export function statusCommand(): Command {
     summary: 'where each partition stands, and what its open day waits for',
     description:
       'Position, lag, watermark and closed day of each partition, in words when its open day will close; dead letters by reason, ' +
-      'the last complete day of each table, and whether times in the future are refused. Works beside a run.',
+      'the last complete day of each table, who else is in the group, and whether times in the future are refused. Works beside a run, and ' +
+      'without the brokers.',
     examples: [
       ['tidemark status', 'for people'],
       ['tidemark status --json | jq .partitions[].lag', 'for machines'],

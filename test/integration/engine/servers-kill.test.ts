@@ -78,6 +78,7 @@ async function kill(engine: Started | undefined): Promise<void> {
 
 test(
   'kill -9 thirty times at random moments: nothing is lost, nothing is twice, nothing goes back',
+  { timeout: TEST_MS_MAX },
   async () => {
     const seed = Number(process.env['KILL_SEED'] ?? Date.now() & 0x7fff_ffff)
     process.stdout.write(`kill -9 on real servers: seed ${seed}\n`)
@@ -87,8 +88,9 @@ test(
     await using kafka = await startKafka({ directory: servers.path, settings })
     const { bootstrap } = kafka
     await using topic = await TopicWriter.create(bootstrap, PARTITIONS)
-    const redis = await sharedRedis()
-    await using world = await RealWorld.create(textOf(bootstrap, topic.topic, redis.url))
+    const { url: redis } = await sharedRedis()
+    const place = { bootstrap, topic: topic.topic, redis, sessionTimeout: `${SESSION_MS}ms` }
+    await using world = await RealWorld.create(onServers(place))
     await using reader = await world.tables()
     const writer = new PacedWriter(topic, createRandom(seed + 1), PACE)
     const watches = [new RedisWatch(world.pipeline), new TableWatch(reader, 'activity_v1')] as const
@@ -122,5 +124,4 @@ test(
     const values = actualRaw(world.pipeline, await raw.values())
     expectSinksEqual(oracle, { ...sinks, online: values })
   },
-  TEST_MS_MAX,
 )
