@@ -317,8 +317,8 @@ export interface MarkerAdvance {
 
 export interface OnlineStore extends AsyncDisposable {
   /**
-   * Names the connections as they are now. Another name: a connection was made anew, so a server may have come back without
-   * writes that it had acknowledged.
+   * Names the servers' histories as they are now (Redis: replication ids). Another name: a server was restarted, restored or
+   * replaced by a replica, so it may lack writes that had been acknowledged.
    */
   readonly incarnation: string
   /**

@@ -258,7 +258,8 @@ describe('three brokers', () => {
     using directory = new ServerDirectory()
     await using kafka = await startKafka({ directory: directory.path, nodes: 3 })
     const definition = await group(kafka.bootstrap, 4, 20_000)
-    const [first, second] = [await join(definition), await join(definition)]
+    await using first = await LeaseProbe.join(definition)
+    await using second = await LeaseProbe.join(definition)
     await Promise.all([first.untilHolds(2), second.untilHolds(2)])
     const before = [first.held, second.held]
     await using clients = new KafkaClients(kafka.bootstrap)
@@ -266,7 +267,7 @@ describe('three brokers', () => {
     const metadata = await admin.fetchTopicMetadata({ topics: ['__consumer_offsets'] })
     const coordinator = metadata.topics[0]?.partitions[0]?.leader ?? 1
     await kafka.node(coordinator).kill()
-    const third = await join(definition)
+    await using third = await LeaseProbe.join(definition)
     await third.until(({ held }) => held !== undefined, 30_000)
     const all = (): number[] => [first, second, third].flatMap(({ held }) => held ?? [])
     await expect.poll(() => all().toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3])
@@ -276,5 +277,8 @@ describe('three brokers', () => {
       (held, index) => held?.filter((one) => before[index]?.includes(one)).length ?? 0,
     )
     expect(kept.reduce((sum, count) => sum + count)).toBe(3)
+    for (const probe of [first, second, third]) await probe[Symbol.asyncDispose]()
+    // Two of three that are told to stop would wait for each other.
+    await Promise.all(kafka.nodes.map((node) => node.kill()))
   })
 })
