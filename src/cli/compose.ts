@@ -40,6 +40,7 @@ import { createFileLog } from '../source/file-log.ts'
 import { DeltaTableStore } from '../table/delta-table.ts'
 import { GenerationRecords } from '../table/generation-records.ts'
 import { LocalTableStorage } from '../table/local-storage.ts'
+import { packageVersion } from './version.ts'
 
 export interface Surroundings {
   readonly clock: Clock
@@ -87,7 +88,9 @@ export async function openRunParts(
   return {
     pipeline,
     source,
-    lease: kafka && opened.add(createGroupLease(kafka, { clock, log })),
+    lease:
+      kafka &&
+      opened.add(createGroupLease(kafka, { clock, log, software: `tidemark ${packageVersion()}` })),
     decoder: openDecoder(pipeline, { clock, log }),
     peekState: (partition) => peekState(pipeline, partition),
     openState: (partition) => openState(pipeline, partition),

@@ -90,7 +90,7 @@ function checkPartitioner(routing: Routing): Finding[] {
     return [{ check: PARTITIONER, verdict: 'ok', detail }]
   }
   if (best.keys === keys) return [uniformFinding(routing, best)]
-  return [best.keys > byChance ? mixedFinding(routing, best) : unknownFinding(routing)]
+  return [best.keys > byChance ? mixedFinding(routing, byChance) : unknownFinding(routing)]
 }
 
 type Share = Routing['by'][number]
@@ -111,17 +111,17 @@ function uniformFinding({ keys, by }: Routing, { partitioner }: Share): Finding 
 const REMEDY =
   'have all producers use one partitioner (librdkafka: partitioner=murmur2_random is that of Java)'
 
-function mixedFinding({ keys, by }: Routing, best: Share): Finding {
-  const others = by.filter((each) => each !== best)
-  const words = [best, ...others.toSorted((a, b) => b.keys - a.keys)].map(
-    ({ partitioner, keys: count }) =>
-      `${countWords(count)} where ${partitioner.clients} would (${partitioner.hash})`,
+function mixedFinding({ keys, by }: Routing, byChance: number): Finding {
+  const likely = by.filter((each) => each.keys > byChance).toSorted((a, b) => b.keys - a.keys)
+  const words = likely.map(
+    ({ partitioner: { clients, hash }, keys: count }) =>
+      `${countWords(count)} where the default of ${clients} would (${hash})`,
   )
   return {
     check: PARTITIONER,
     verdict: 'problem',
     detail: `${plural(keys, 'key')} lie as several kinds of producers would put them, or partitions were added: ${words.join(', ')}`,
-    advice: `a key that is written both ways has a row per partition: ${REMEDY}, then begin anew in a new topic`,
+    advice: `a key that is written both ways has a row per partition: ${REMEDY}, then begin anew with a new topic`,
   }
 }
 

@@ -23,6 +23,7 @@ export function printStatus(out: Output, status: Status): void {
     status.partitions.map((each) => partitionRow(each, status.lagUnit)),
   )
   out.line()
+  if (status.partitions.length === 0) out.line('no partition has a state on this machine')
   for (const each of status.partitions) out.line(waitingLine(each))
   printFollowers(out, status)
   out.line(`\nfirewall: ${status.firewall.future}: ${status.firewall.words}`)

@@ -85,7 +85,7 @@ export interface TableStatus {
 }
 
 /** Brokers that are away are looked for briefly: the rest is wanted soon. */
-const PATIENCE_MS = 3_000
+const PATIENCE_MS = 2_000
 
 export async function gatherStatus(
   pipeline: Pipeline,

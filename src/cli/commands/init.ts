@@ -122,9 +122,15 @@ function printNext(
   }
   out.line('  tidemark validate           checks the file')
   if (options.kafka !== undefined) {
-    out.line('  tidemark doctor             looks at the topic, its keys and the places')
+    out.line(
+      '  tidemark doctor             looks at the topic, its keys, the servers and the places',
+    )
   }
   out.line('  tidemark preview            folds the last records, commits nothing')
-  out.line('  tidemark run --until-end    the whole log into features')
+  if (options.kafka === undefined) {
+    out.line('  tidemark run --until-end    the whole log into features')
+  } else {
+    out.line('  tidemark run                the topic into features, and on as it grows')
+  }
   out.line('  tidemark status             where it stands')
 }

@@ -12,6 +12,7 @@ import { createRandom } from '../../../bench/random.ts'
 import { expectSinksEqual } from '../../support/compare-sinks.ts'
 import { recompute } from '../../support/oracle.ts'
 import { perfectSinks } from '../../support/perfect-sinks.ts'
+import type { RawPartition, RawRecord } from '../../support/raw-record.ts'
 import { ServerDirectory, sharedKafka, sharedRedis } from '../../support/servers.ts'
 import { onServers } from './killed-pipeline.ts'
 import { LiveRun } from './live-run.ts'
@@ -20,7 +21,8 @@ import { PacedWriter, type Pace } from './paced-log.ts'
 import { RealWorld } from './real-world.ts'
 import { TopicWriter } from './topic-writer.ts'
 
-const PACE: Pace = { partitions: 2, recordsPerRound: 6, roundMs: 40, stepMs: 0.3 * 3_600_000 }
+const HOUR_MS = 3_600_000
+const PACE: Pace = { partitions: 2, recordsPerRound: 6, roundMs: 40, stepMs: 0.3 * HOUR_MS }
 
 interface Scene extends AsyncDisposable {
   readonly world: RealWorld
@@ -174,6 +176,121 @@ test('Redis hangs while the log goes on: the table goes on, the fold holds at th
   redis.node('data1').resume()
   await expectHealed(scene, run)
   await expectTheLaw(scene, run)
+})
+
+const ENTITIES = 50_000
+const PROBE_EVERY_MS = 25
+const DAY = Date.UTC(2024, 2, 4)
+
+/** Live traffic of a few users amid many that are silent: how long each record takes from the log to its value. */
+class Probes {
+  readonly #topic: TopicWriter
+  readonly #records: RawRecord[][]
+  #count = 0
+
+  constructor(topic: TopicWriter, log: RawRecord[][]) {
+    this.#topic = topic
+    this.#records = log
+  }
+
+  /** ms, ascending. */
+  async during(world: RealWorld, work: Promise<void>): Promise<number[]> {
+    using redis = new RawRedis(world.pipeline)
+    let isOver = false
+    const over = work.finally(() => (isOver = true))
+    const delays: number[] = []
+    while (!isOver || delays.length === 0) {
+      delays.push(await this.#probe(redis))
+      await sleep(PROBE_EVERY_MS)
+    }
+    await over
+    return delays.sort((a, b) => a - b)
+  }
+
+  async #probe({ client }: RawRedis): Promise<number> {
+    this.#count += 1
+    const kind = `probe ${this.#count}`
+    const user = `probe${this.#count % 20}`
+    const partition = this.#count % 2
+    const startedMs = performance.now()
+    await this.write(partition, [record(`p${partition} ${user}`, kind, DAY + HOUR_MS)])
+    const key = `killed:activity:v1:p${partition} ${user}`
+    while ((await client.hget(key, 'last_1d').catch(() => undefined)) !== kind) await sleep(2)
+    return performance.now() - startedMs
+  }
+
+  async write(partition: number, records: readonly RawRecord[]): Promise<void> {
+    const offsets = await this.#topic.append(partition, records)
+    records.forEach((one, i) => {
+      this.#records[partition]?.push({ ...one, offset: offsets[i] ?? NaN })
+    })
+  }
+}
+
+function record(user: string, kind: string, at: number): RawRecord {
+  const value = JSON.stringify({ user, kind, amount: '1.00', weight: 0.5, at })
+  return { offset: NaN, timestamp: at, key: user, value }
+}
+
+function atPart(ascending: readonly number[], part: number): number {
+  return Math.round(ascending[Math.floor((ascending.length - 1) * part)] ?? NaN)
+}
+
+test('50,000 values are healed, emptied again half-way, while live values stay fresh', async () => {
+  using directory = new ServerDirectory()
+  await using redis = await startRedis({ directory: directory.path })
+  const node = redis.node('data1')
+  const { bootstrap } = await sharedKafka()
+  await using topic = await TopicWriter.create(bootstrap, 2)
+  const sinks = { online: { redis: redis.url } }
+  await using world = await RealWorld.create(
+    onServers({ bootstrap, topic: topic.topic, redis: redis.url, more: { sinks } }),
+  )
+  const records: RawRecord[][] = [[], []]
+  const log = records.map((of, partition): RawPartition => ({ partition, records: of }))
+  const probes = new Probes(topic, records)
+  for (const partition of [0, 1]) {
+    for (let from = 0; from < ENTITIES / 2; from += 5_000) {
+      const users = Array.from({ length: 5_000 }, (_, i) => `p${partition} u${from + i}`)
+      await probes.write(
+        partition,
+        users.map((user) => record(user, 'view', DAY)),
+      )
+    }
+  }
+  await using run = new LiveRun(world)
+  await run.told(log)
+  const calm = await probes.during(world, sleep(2_000))
+
+  const startedMs = performance.now()
+  const losesAll = async (): Promise<void> => {
+    const before = run.losses
+    await node.restartEmpty()
+    await run.until('the loss is noticed', () => run.losses > before)
+  }
+  const healing = await probes.during(
+    world,
+    (async () => {
+      await losesAll()
+      const told = async (): Promise<number> => Number(await node.cli('dbsize'))
+      while ((await told()) < ENTITIES / 2) await sleep(20)
+      await losesAll()
+      while ((await told()) < ENTITIES) await sleep(50)
+      await run.until('healed', () => run.online.every(({ scan }) => scan === undefined))
+    })(),
+  )
+  const seconds = (performance.now() - startedMs) / 1_000
+  const [fresh, late] = [calm, healing].map((delays) =>
+    [0.5, 0.95, 1].map((part) => `${atPart(delays, part)} ms`).join(', '),
+  )
+  process.stdout.write(
+    `from log to value (50 %, 95 %, most): calm ${fresh}; healing ${late}; healed twice in ${seconds.toFixed(1)} s\n`,
+  )
+  await run.told(log)
+  using raw = new RawRedis(world.pipeline)
+  const oracle = recompute(world.pipeline, log)
+  const online = actualRaw(world.pipeline, await raw.values())
+  expectSinksEqual(oracle, { ...perfectSinks(oracle), online })
 })
 
 test('a broker of Kafka is killed and comes back, soon and late: the run goes on', async () => {
