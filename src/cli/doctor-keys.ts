@@ -115,12 +115,12 @@ function mixedFinding({ keys, by }: Routing, byChance: number): Finding {
   const likely = by.filter((each) => each.keys > byChance).toSorted((a, b) => b.keys - a.keys)
   const words = likely.map(
     ({ partitioner: { clients, hash }, keys: count }) =>
-      `${countWords(count)} where the default of ${clients} would (${hash})`,
+      `${countWords(count)} where the default of ${clients} puts them (${hash})`,
   )
   return {
     check: PARTITIONER,
     verdict: 'problem',
-    detail: `${plural(keys, 'key')} lie as several kinds of producers would put them, or partitions were added: ${words.join(', ')}`,
+    detail: `keys lie as several kinds of producers would put them, or partitions were added: of ${plural(keys, 'pair')} of key and partition ${words.join(', ')}`,
     advice: `a key that is written both ways has a row per partition: ${REMEDY}, then begin anew with a new topic`,
   }
 }

@@ -193,6 +193,7 @@ export class ScanTask {
           }),
         )
         cursor = page.next
+        if (cursor !== undefined) await help.between()
       } while (cursor !== undefined && !context.signal.aborted)
     }
   }

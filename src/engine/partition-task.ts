@@ -8,19 +8,16 @@
 import type { DayIndex } from '../core/day.ts'
 import type { RecordBatch } from '../core/event.ts'
 import { nothingUncommitted } from './batch-fold.ts'
-import type { BatchFold, Uncommitted } from './batch-fold.ts'
+import type { Uncommitted } from './batch-fold.ts'
 import { BatchFeed } from './batch-feed.ts'
 import { commit } from './commit.ts'
 import { noteCommitted } from './partition-context.ts'
-import type { PartitionContext } from './partition-context.ts'
 import type { PartitionProgress } from './parts.ts'
-import type { OnlineFollower } from './online-follower.ts'
-import type { Decoder, PartitionReader, RejectSink, StateCommit, StateHead } from './ports.ts'
+import type { StateCommit, StateHead } from './ports.ts'
 import { CLOSED_DAYS_WAITING_MAX } from './table-follower.ts'
-import type { TableFollower } from './table-follower.ts'
-import type { IdleTicks } from './idle-ticks.ts'
 import { maintenanceBounds } from './maintenance-bounds.ts'
 import { addCounts, composeCommit } from './state-commit.ts'
+import type { PartitionTaskParts } from './task-parts.ts'
 import { progressOf } from './task-progress.ts'
 
 /** What followers may read between two batches while there is something to fold. */
@@ -30,27 +27,6 @@ const POLL_MS = 50
 const LEAVE_MS = 3_000
 /** Behind the end by more than this many bytes or records: far behind. */
 const FAR_BEHIND = 1_000_000
-
-export interface PartitionTaskParts {
-  readonly context: PartitionContext
-  readonly topic: string
-  readonly reader: PartitionReader
-  readonly decoder: Decoder
-  readonly rejects: RejectSink
-  readonly head: StateHead
-  readonly batchFold: BatchFold
-  readonly online: OnlineFollower | undefined
-  readonly table: TableFollower | undefined
-  readonly ticks: IdleTicks
-  /** Stop, drained, once this offset is reached. */
-  readonly stopAt: number | undefined
-  /** Stop now: commit, tell what is committed, release. */
-  readonly stop: AbortSignal
-  /** Stop at once, where the last commit left it: something has failed. */
-  readonly failed: AbortSignal
-  /** Where the partition stands, for those who watch its group. */
-  readonly publish: (nextOffset: number) => void
-}
 
 export class PartitionTask {
   readonly #parts: PartitionTaskParts

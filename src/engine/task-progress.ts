@@ -1,6 +1,6 @@
 /** Where a partition stands, put together for whoever watches: from the loop's own counters and what its parts know. */
-import type { PartitionTaskParts } from './partition-task.ts'
 import type { PartitionProgress } from './parts.ts'
+import type { PartitionTaskParts } from './task-parts.ts'
 
 export type LoopCounters = Pick<
   PartitionProgress,

@@ -5,6 +5,7 @@ import { TidemarkError } from '../../src/errors.ts'
 import { MemoryOnlineStore } from '../../src/memory/online-store.ts'
 import { MemoryDisk } from '../../src/memory/state.ts'
 import { at, COUNT, day, viewOf, recordsAt } from '../support/builders.ts'
+import { wrap } from '../support/crash.ts'
 import { gate, putMarker, Rig } from './rig.ts'
 
 const MINUTE_MS = 60_000
@@ -219,6 +220,33 @@ describe('a store that lost data', () => {
     await run.stop()
     await rig.expectTheLaw()
     expect(await rig.served('hal')).not.toBe('nothing')
+  })
+
+  test('changes are told between the pages of the walk that ends the healing', async () => {
+    const rig = new Rig()
+    const run = rig.start()
+    appendUsers(rig, '2024-03-04')
+    await rig.clock.advance(1_000)
+    const store = rig.online
+    store.flush()
+    let isLong = true
+    rig.online = wrap(store, {
+      walk: async (view, partition, _, limit) => {
+        if (!isLong) return store.walk(view, partition, undefined, limit)
+        await rig.clock.sleep(100)
+        return { values: [], next: 'more' }
+      },
+    })
+    rig.append([{ at: '2024-03-04 11:00', user: 'ann' }])
+    await rig.clock.advance(3_000)
+    rig.append([{ at: '2024-03-04 11:01', user: 'ann' }])
+    await rig.clock.advance(1_000)
+    expect(await rig.served('ann')).toContain('n_1d=3')
+    isLong = false
+    await rig.clock.advance(1_000)
+    await run.stop()
+    await rig.runToEnd()
+    await rig.expectTheLaw()
   })
 
   test('a value whose entity the state lacks becomes all-empty, below whatever comes next', async () => {

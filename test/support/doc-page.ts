@@ -71,7 +71,8 @@ export class PageRun {
   readonly #env: NodeJS.ProcessEnv
   #directory: string
 
-  constructor(place: string) {
+  /** `environment`: for its commands, beside that of the test. */
+  constructor(place: string, environment: Readonly<Record<string, string>> = {}) {
     if (!existsSync(VENV)) {
       throw new Error('the Python readers are missing: run `bash scripts/python-venv.sh` first')
     }
@@ -86,7 +87,7 @@ export class PageRun {
     this.#directory = path.join(place, 'page')
     mkdirSync(this.#directory)
     const search = [bin, path.join(VENV, 'bin'), process.env['PATH'] ?? ''].join(path.delimiter)
-    this.#env = { ...process.env, PATH: search, HOME: home }
+    this.#env = { ...process.env, ...environment, PATH: search, HOME: home }
     this.#python(PLACE_EXTENSION)
   }
 

@@ -34,7 +34,7 @@ export function doctorCommand(): Command {
     )
 }
 
-const PATIENCE_MS = 5_000
+const PATIENCE_MS = 3_000
 
 async function examine(call: Call<DoctorOptions>): Promise<Finding[]> {
   const pipeline = await call.pipeline()
