@@ -2,7 +2,7 @@
 import { Partitioners } from 'kafkajs'
 import { DAY_MS } from '../../src/core/day.ts'
 import { sampleEvents } from '../../src/definition/sample-events.ts'
-import { KafkaClients } from '../integration/kafka/kafka-topic.ts'
+import type { KafkaClients } from '../integration/kafka/kafka-topic.ts'
 
 export interface SampleTopicOptions {
   readonly partitions?: number

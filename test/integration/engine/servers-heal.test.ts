@@ -144,7 +144,7 @@ test('Redis hangs while the log goes on: the table goes on, the fold holds at th
   using directory = new ServerDirectory()
   await using redis = await startRedis({ directory: directory.path })
   const more = { memory: { pendingEntities: PENDING_MAX } }
-  const pace = { ...PACE, users: 3_000, stepMs: 60_000 }
+  const pace = { ...PACE, users: 1_500, stepMs: 60_000 }
   await using scene = await setScene((await sharedKafka()).bootstrap, redis.url, { pace, more })
   const { writer } = scene
   await using run = new LiveRun(scene.world)
@@ -166,7 +166,7 @@ test('Redis hangs while the log goes on: the table goes on, the fold holds at th
   expect(run.partitions.map(({ held }) => held)).toEqual([false, false])
 
   // Until the backlog is full.
-  for (let writes = 0; writes < 8; writes += 1) await writer.write(1_000)
+  for (let writes = 0; writes < 6; writes += 1) await writer.write(1_000)
   await run.until('the fold is held', () => run.partitions.every(({ held }) => held))
   const offsets = run.partitions.map(({ nextOffset }) => nextOffset)
   await writer.write(1_000)
@@ -180,6 +180,8 @@ test('Redis hangs while the log goes on: the table goes on, the fold holds at th
 
 const ENTITIES = 50_000
 const PROBE_EVERY_MS = 25
+/** The time in which Redis starts, again, and a busy machine are in it; waiting for a scan to end would take longer. */
+const FRESH_MS_MAX = 5_000
 const DAY = Date.UTC(2024, 2, 4)
 
 /** Live traffic of a few users amid many that are silent: how long each record takes from the log to its value. */
@@ -295,6 +297,7 @@ test('50,000 values are healed, emptied again half-way, while live values stay f
   process.stdout.write(
     `from log to value (50 %, 95 %, most): calm ${fresh}; healing ${late}; healed twice in ${seconds.toFixed(1)} s\n`,
   )
+  expect(healing.at(-1)).toBeLessThan(FRESH_MS_MAX)
   await run.told(log)
   expect(await silent()).toEqual(before)
   // The oracle's way to compute so many would take minutes: it has those that were alive.
