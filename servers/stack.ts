@@ -179,7 +179,7 @@ function nextWords({ environment, prometheus, data, more }: NextWords): string {
     tidemark('get user_activity user_id=u07'),
     tidemark('late list'),
     tidemark('doctor'),
-    `  redis-cli -u ${redis ?? ''} --scan --pattern 'feat:*' | head`,
+    `  redis-cli -u ${redis ?? ''} --scan --pattern 'shop:*' | head`,
     `  promtool query instant ${prometheus} 'up{job="tidemark"}'`,
     '',
     'Ctrl-C stops all of it; the next start goes on where this one was.',

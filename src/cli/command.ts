@@ -12,6 +12,7 @@ import type { Clock, Log } from '../engine/ports.ts'
 import { exitCodeOf, failureData, failureText } from './failure.ts'
 import { listenForInterrupt } from './interrupt.ts'
 import type { Interrupt } from './interrupt.ts'
+import { leaveAtOnce } from './leave.ts'
 import { createLog } from './logger.ts'
 import { createOutput } from './output.ts'
 import type { Output } from './output.ts'
@@ -133,7 +134,7 @@ function createCall<Options>(options: Options & CommonOptions, logs: boolean): C
     pipeline: () => loadPipeline(pipelineFile()),
     tell,
     progress: (title) => startProgress(title, { terminal, clock: systemClock, tell }),
-    interrupt: () => listenForInterrupt({ tell, exit: (code) => process.exit(code) }),
+    interrupt: () => listenForInterrupt({ tell, leave: leaveAtOnce }),
     fail: (code) => {
       process.exitCode = code
     },

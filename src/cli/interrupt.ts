@@ -4,7 +4,7 @@
  */
 import process from 'node:process'
 
-/** Supervisors usually kill after 10 s or more; whoever is told "exit 1" before that knows that it was not clean. */
+/** Supervisors usually kill after 10 s or more; before that, a message says that it was not clean. */
 const DEADLINE_MS = 9_500
 
 export interface Interrupt extends Disposable {
@@ -14,10 +14,11 @@ export interface Interrupt extends Disposable {
 export interface InterruptWords {
   /** Says that the stop was understood. */
   readonly tell: (text: string) => void
-  readonly exit: (code: number) => void
+  /** Ends the process at once. */
+  readonly leave: () => void
 }
 
-export function listenForInterrupt({ tell, exit }: InterruptWords): Interrupt {
+export function listenForInterrupt({ tell, leave }: InterruptWords): Interrupt {
   const controller = new AbortController()
   let deadline: NodeJS.Timeout | undefined
   const onSignal = (name: NodeJS.Signals): void => {
@@ -25,7 +26,7 @@ export function listenForInterrupt({ tell, exit }: InterruptWords): Interrupt {
       tell(
         `second ${name}: leaving at once; what was committed is kept, the next start goes on from there`,
       )
-      exit(1)
+      leave()
       return
     }
     tell(`${name}: stopping cleanly; again to leave at once`)
@@ -33,7 +34,7 @@ export function listenForInterrupt({ tell, exit }: InterruptWords): Interrupt {
       tell(
         `not stopped after ${DEADLINE_MS / 1000} s: leaving; the next start goes on from the last commit`,
       )
-      exit(1)
+      leave()
     }, DEADLINE_MS).unref()
     controller.abort()
   }

@@ -7,6 +7,7 @@ import process from 'node:process'
 import { CommanderError } from 'commander'
 import type { Command } from 'commander'
 import { failureText } from './failure.ts'
+import { leaveAtOnce } from './leave.ts'
 import { createProgram } from './program.ts'
 import { createMask } from './secrets.ts'
 import { packageVersion } from './version.ts'
@@ -41,6 +42,13 @@ async function main(args: readonly string[]): Promise<void> {
 // A reader that has seen enough (`| head`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 1)
+})
+
+// A bug, thrown where nobody waits for it. By default Node would print it, and then wait for native threads for ever.
+process.on('uncaughtException', (error) => {
+  const mask = createMask(process.env)
+  process.stderr.write(failureText(error, { json: false, debug: true, mask }))
+  leaveAtOnce()
 })
 
 try {

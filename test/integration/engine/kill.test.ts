@@ -16,6 +16,7 @@ import { TableWatch, VersionWatch } from './sink-watch.ts'
 
 const KILLS = 30
 const PARTITIONS = 2
+const TIMEOUT_MS = 8 * 60_000
 /** About a day of event time every half second. */
 const PACE = { partitions: PARTITIONS, recordsPerRound: 3, roundMs: 40, stepMs: 0.65 * 3_600_000 }
 
@@ -25,33 +26,37 @@ const PIPELINE = {
   sinks: { ...KILLED_PIPELINE.sinks, online: { leveldb: './online' } },
 }
 
-test('kill -9 thirty times at random moments: nothing is lost, nothing is twice, nothing goes back', async () => {
-  const seed = Date.now() & 0x7fff_ffff
-  process.stdout.write(`kill -9: seed ${seed}\n`)
-  await using world = await RealWorld.create(JSON.stringify(PIPELINE))
-  await using appender = await FileAppender.open(world.logDirectory, PARTITIONS)
-  const writer = new PacedWriter(appender, createRandom(seed + 1), PACE)
-  await using reader = await world.tables()
-  const watch = new TableWatch(reader, 'activity_v1')
-  const engines = new Engines(world, createRandom(seed), { pairs: 0, extraMs: 0 })
-  const stop = new AbortController()
-  const beside = [writer.run(stop.signal), watch.run(stop.signal)]
-  const versions = new VersionWatch()
-  try {
-    await engines.startFirst(() => watch.readings > 0)
-    for (let kills = 0; kills < KILLS; kills += 1) {
-      await engines.killOne()
-      versions.note(await world.online(PARTITIONS))
+test(
+  'kill -9 thirty times at random moments: nothing is lost, nothing is twice, nothing goes back',
+  async () => {
+    const seed = Date.now() & 0x7fff_ffff
+    process.stdout.write(`kill -9: seed ${seed}\n`)
+    await using world = await RealWorld.create(JSON.stringify(PIPELINE))
+    await using appender = await FileAppender.open(world.logDirectory, PARTITIONS)
+    const writer = new PacedWriter(appender, createRandom(seed + 1), PACE)
+    await using reader = await world.tables()
+    const watch = new TableWatch(reader, 'activity_v1')
+    const engines = new Engines(world, createRandom(seed), { pairs: 0, extraMs: 0 })
+    const stop = new AbortController()
+    const beside = [writer.run(stop.signal), watch.run(stop.signal)]
+    const versions = new VersionWatch()
+    try {
+      await engines.startFirst(() => watch.readings > 0)
+      for (let kills = 0; kills < KILLS; kills += 1) {
+        await engines.killOne()
+        versions.note(await world.online(PARTITIONS))
+      }
+    } finally {
+      await engines.killAll()
+      stop.abort()
+      await Promise.all(beside)
     }
-  } finally {
-    await engines.killAll()
-    stop.abort()
-    await Promise.all(beside)
-  }
-  const last = await engines.start('--until-end').ended
-  expect(`${last.code} ${last.stderr}`).toMatch(/^0 /)
-  versions.note(await world.online(PARTITIONS))
-  expect(versions.size).toBeGreaterThan(0)
-  expect(watch.readings).toBeGreaterThan(0)
-  expectSinksEqual(recompute(world.pipeline, writer.log), await world.sinks(PARTITIONS))
-})
+    const last = await engines.start('--until-end').ended
+    expect(`${last.code} ${last.stderr}`).toMatch(/^0 /)
+    versions.note(await world.online(PARTITIONS))
+    expect(versions.size).toBeGreaterThan(0)
+    expect(watch.readings).toBeGreaterThan(0)
+    expectSinksEqual(recompute(world.pipeline, writer.log), await world.sinks(PARTITIONS))
+  },
+  TIMEOUT_MS,
+)

@@ -144,7 +144,7 @@ test('Redis hangs while the log goes on: the table goes on, the fold holds at th
   using directory = new ServerDirectory()
   await using redis = await startRedis({ directory: directory.path })
   const more = { memory: { pendingEntities: PENDING_MAX } }
-  const pace = { ...PACE, users: 1_500, stepMs: 60_000 }
+  const pace = { ...PACE, users: 1_200, stepMs: 30_000 }
   await using scene = await setScene((await sharedKafka()).bootstrap, redis.url, { pace, more })
   const { writer } = scene
   await using run = new LiveRun(scene.world)
