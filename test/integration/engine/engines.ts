@@ -6,9 +6,9 @@ import { startCli, type Started } from '../../support/cli-process.ts'
 import type { RealWorld } from './real-world.ts'
 
 /** From one death to the next, in start-ups: most of a short life is the start of the run time. */
-const LIFE = { min: 0.3, max: 1.8 }
+const LIFE = { min: 0.3, max: 1.5 }
 /** On a machine so busy that it takes longer, not every process gets to work. */
-const START_UP_MAX_MS = 5_000
+const START_UP_MAX_MS = 3_500
 
 export interface Habits {
   /** How often two run at once: [0, 1]. */
