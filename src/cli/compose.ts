@@ -161,7 +161,11 @@ async function openState(pipeline: Pipeline, partition: number): Promise<LevelPa
   return LevelPartitionState.open(directory)
 }
 
-async function peekState(pipeline: Pipeline, partition: number): Promise<StateHead | undefined> {
+/** The head of a partition's state on this machine, also beside a run. */
+export async function peekState(
+  pipeline: Pipeline,
+  partition: number,
+): Promise<StateHead | undefined> {
   const copy = await openStateCopy(stateDirectory(pipeline, partition))
   const head = copy?.head
   await copy?.[Symbol.asyncDispose]()

@@ -6,10 +6,9 @@ import { deadLetterFacts } from '../kafka/dead-letter-facts.ts'
 import { describeGroup } from '../kafka/group-description.ts'
 import type { GroupDescription } from '../kafka/group-description.ts'
 import type { KafkaSource } from '../kafka/kafka-log.ts'
-import { openStateCopy } from '../leveldb/readers.ts'
 import { LocalTableStorage } from '../table/local-storage.ts'
 import { GenerationRecords } from '../table/generation-records.ts'
-import { stateDirectory } from './compose.ts'
+import { peekState } from './compose.ts'
 import { checkLetterRetention, checkTopic } from './doctor-topic.ts'
 import type { Finding } from './finding.ts'
 import { groupWords } from './group-words.ts'
@@ -26,7 +25,7 @@ export async function checkKafka(pipeline: Pipeline, parts: KafkaParts): Promise
   const { partitions } = await parts.source.topology()
   const heads: StateHead[] = []
   for (let partition = 0; partition < partitions; partition += 1) {
-    const head = await headOf(pipeline, partition)
+    const head = await peekState(pipeline, partition)
     if (head !== undefined) heads.push(head)
   }
   return [
@@ -34,13 +33,6 @@ export async function checkKafka(pipeline: Pipeline, parts: KafkaParts): Promise
     ...(await checkDeadLetterTopic(pipeline, parts)),
     ...(await checkGroup(pipeline, parts)),
   ]
-}
-
-async function headOf(pipeline: Pipeline, partition: number): Promise<StateHead | undefined> {
-  const copy = await openStateCopy(stateDirectory(pipeline, partition))
-  const head = copy?.head
-  await copy?.[Symbol.asyncDispose]()
-  return head
 }
 
 async function checkDeadLetterTopic(

@@ -10,6 +10,18 @@ import { formatValue } from './text.ts'
 import type { ViewPlan } from './view-plan.ts'
 import type { WindowEvaluator } from './window.ts'
 
+/** What a stored value carries beside its features: no feature may be named so. */
+export const ENVELOPE: ReadonlySet<string> = new Set([
+  '_asof',
+  '_next',
+  '_watermark',
+  '_event_time',
+  '_state',
+  '_version',
+  '_partition',
+  '_definition',
+])
+
 export interface OnlineRow {
   readonly asOf: DayIndex
   readonly fields: readonly (readonly [name: string, text: string])[]

@@ -5,7 +5,7 @@
  * What becomes of an id that the registry does not know must not depend on when it was asked. A registry gives an id out
  * before a record can name it, so the only honest reason not to know it is that the news has not arrived there yet. So a batch
  * waits until the id is known or its newest record that names it is a minute old; then the id is wrong, and the records that
- * name it are undecodable, whoever asks and however often. "Not known" is never kept: a later batch asks again, since the id may
+ * name it are undecodable, as long as the registry keeps what it has. "Not known" is never kept: a later batch asks again, since the id may
  * have been given out since. And it counts only from a registry that has the subject of the pipeline: one that lost its
  * schemas, or is another one, makes the log wait and rejects nothing.
  */

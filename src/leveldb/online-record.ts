@@ -4,6 +4,7 @@
  *
  *     format u8 | expiry f64 | time to live f64 | generation f64 | offset f64 | day i32 | partition u32 | {"clicks_7d":"3",...}
  */
+import { ENVELOPE } from '../core/online-row.ts'
 import { formatDay, parseDay } from '../core/day.ts'
 import type { OnlineValue, OnlineVersion } from '../engine/ports.ts'
 import { TidemarkError } from '../errors.ts'
@@ -11,16 +12,6 @@ import { TidemarkError } from '../errors.ts'
 const FORMAT = 1
 const HEADER_BYTES = 41
 const At = { EXPIRY: 1, TTL: 9, GENERATION: 17, OFFSET: 25, DAY: 33, PARTITION: 37 } as const
-const ENVELOPE: ReadonlySet<string> = new Set([
-  '_asof',
-  '_next',
-  '_watermark',
-  '_event_time',
-  '_state',
-  '_version',
-  '_partition',
-  '_definition',
-])
 
 /** What decides about a write. */
 export interface OnlineGuard {

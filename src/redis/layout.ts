@@ -5,6 +5,7 @@
  *     <prefix><pipeline>:<view>:v<version>:<entity>           hash: the features, then the envelope
  *     <prefix><pipeline>:_marker:<partition>[:{<tag>}]        hash: told up to here; no view is called _marker
  */
+import { ENVELOPE } from '../core/online-row.ts'
 import { formatDay, parseDay } from '../core/day.ts'
 import type { DayIndex } from '../core/day.ts'
 import type { Marker, OnlineValue, OnlineVersion } from '../engine/ports.ts'
@@ -38,17 +39,6 @@ export class Layout {
 export function escapePattern(text: string): string {
   return text.replace(/[\\*?[\]]/g, '\\$&')
 }
-
-const ENVELOPE: ReadonlySet<string> = new Set([
-  '_asof',
-  '_next',
-  '_watermark',
-  '_event_time',
-  '_state',
-  '_version',
-  '_partition',
-  '_definition',
-])
 
 /** Adds the fields and texts of the hash, by turns. */
 export function pushHash(into: string[], value: OnlineValue): void {
