@@ -1,6 +1,6 @@
 /**
  * `npx tsx servers/install.ts`: makes sure that every program is there that the tests start, and fetches what they need
- * from Maven, so that no test waits for a download. Installs with apt-get where it may; says which command would where
+ * from Maven and build with Go, so that no test waits for a download. Installs with apt-get where it may; says which command would where
  * it may not. `npm test` runs it first; `npm run stack` too, with `--stack`, which leaves out what only tests need.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -9,6 +9,7 @@ import path from 'node:path'
 import process from 'node:process'
 import { kafkaJars } from './kafka-jars.ts'
 import { registryHome } from './registry.ts'
+import { buildS3 } from './s3.ts'
 
 interface Program {
   readonly name: string
@@ -97,11 +98,19 @@ function installPrograms(wanted: readonly Program[]): string | undefined {
   return still.length > 0 ? complaint(still) : javaComplaint()
 }
 
+/** Optional: without it the tests of S3 are skipped. */
+async function installS3(): Promise<void> {
+  const obstacle = await buildS3()
+  if (obstacle !== undefined) {
+    process.stdout.write(`servers: the tests of S3 will be skipped: ${obstacle}\n`)
+  }
+}
+
 const isForStack = process.argv.includes('--stack')
 const wrong = installPrograms(PROGRAMS.filter(({ onlyTests }) => onlyTests !== true || !isForStack))
 if (wrong === undefined) {
   await kafkaJars()
-  if (!isForStack) await registryHome()
+  if (!isForStack) await Promise.all([registryHome(), installS3()])
 } else {
   process.stderr.write(`${wrong}\n`)
   process.exitCode = 1

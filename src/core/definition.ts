@@ -17,6 +17,8 @@ export interface Pipeline {
   readonly memory: MemoryPolicy
   /** Directory of the local state, absolute. */
   readonly state: string
+  /** Undefined: no checkpoints are kept. */
+  readonly checkpoints?: CheckpointDefinition
   /** Metrics and health; undefined: not served. */
   readonly http?: HttpDefinition
 }
@@ -218,10 +220,33 @@ export type RedisServers =
   | { readonly kind: 'sentinel'; readonly sentinels: readonly string[]; readonly master: string }
   | { readonly kind: 'cluster'; readonly nodes: readonly string[] }
 
+/** A place of files. */
+export type StorageLocation =
+  | { readonly kind: 'directory'; readonly directory: string }
+  | {
+      readonly kind: 's3'
+      readonly bucket: string
+      /** Without slashes at its ends; empty: the whole bucket. */
+      readonly prefix: string
+      /** Of an S3-compatible server; undefined: AWS, or what the environment says. */
+      readonly endpoint?: string
+      readonly region?: string
+      readonly pathStyle: boolean
+    }
+
+export interface CheckpointDefinition {
+  readonly location: StorageLocation
+  readonly everyMs: number
+  /** The newest ones that are kept in any case. */
+  readonly keep: number
+  /** Younger ones are kept too. */
+  readonly keepForMs: number
+}
+
 export interface OfflineDefinition {
   readonly kind: 'delta'
-  /** Absolute directory (or, later, a bucket's address) that holds one table per view version. */
-  readonly location: string
+  /** Holds one table per view version. */
+  readonly location: StorageLocation
   /** Hash slots that a (view, day, partition) is split into. Part of the generation's record. */
   readonly slots: number
   readonly correctionsEveryMs: number

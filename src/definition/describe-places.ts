@@ -1,13 +1,16 @@
 /** Where a pipeline reads from and writes to, as plain JSON in the form of the file. Passwords are hidden. */
 import type {
+  CheckpointDefinition,
   HttpDefinition,
   OnlineDefinition,
   Pipeline,
   RedisDefinition,
   SaslDefinition,
+  StorageLocation,
   TlsDefinition,
 } from '../core/definition.ts'
 import { formatInstant } from '../core/instant.ts'
+import { locationText } from '../storage/location.ts'
 import { HIDDEN, withoutPassword } from './secret.ts'
 import { formatDuration } from './units.ts'
 
@@ -77,3 +80,30 @@ export function describeHttp({ host, port, readyLagMax }: HttpDefinition): Json 
     readyLag: readyLagMax,
   }
 }
+
+export function describeCheckpoints(checkpoints: CheckpointDefinition): Json {
+  const { location, everyMs, keep, keepForMs } = checkpoints
+  return {
+    store: locationText(location),
+    every: formatDuration(everyMs),
+    keep,
+    keepFor: formatDuration(keepForMs),
+  }
+}
+
+/** What the places in S3 share; nothing where there are none. */
+export function describeS3({ sinks, checkpoints }: Pipeline): Record<string, Json> {
+  const places = [sinks.offline?.location, checkpoints?.location]
+  const found = places.find((each): each is S3Location => each?.kind === 's3')
+  if (found === undefined) return {}
+  const { endpoint, region, pathStyle } = found
+  return {
+    s3: {
+      ...(endpoint !== undefined && { endpoint }),
+      ...(region !== undefined && { region }),
+      pathStyle,
+    },
+  }
+}
+
+type S3Location = Extract<StorageLocation, { kind: 's3' }>

@@ -8,14 +8,22 @@ import { formatInstant } from '../core/instant.ts'
 import { formatValue } from '../core/text.ts'
 import { typeName } from '../core/value.ts'
 import type { Value } from '../core/value.ts'
-import { describeHttp, describeLog, describeOnline } from './describe-places.ts'
+import { locationText } from '../storage/location.ts'
+import {
+  describeCheckpoints,
+  describeHttp,
+  describeLog,
+  describeOnline,
+  describeS3,
+} from './describe-places.ts'
 import type { Json } from './describe-places.ts'
 import { formatFieldPath } from './field-type.ts'
 import { withoutPassword } from './secret.ts'
 import { formatDuration, formatShare, formatSize } from './units.ts'
 
 export function describePipeline(pipeline: Pipeline): Json {
-  const { name, source, event, time, views, sinks, rejects, commit, memory, state, http } = pipeline
+  const { name, source, event, time, views, sinks, rejects, commit, memory, http } = pipeline
+  const { state, checkpoints } = pipeline
   return {
     name,
     source: {
@@ -45,13 +53,15 @@ export function describePipeline(pipeline: Pipeline): Json {
       ...(sinks.online && { online: describeOnline(sinks.online) }),
       ...(sinks.offline && {
         offline: {
-          delta: sinks.offline.location,
+          delta: locationText(sinks.offline.location),
           slots: sinks.offline.slots,
           correctionsEvery: formatDuration(sinks.offline.correctionsEveryMs),
         },
       }),
     },
     state,
+    ...(checkpoints && { checkpoints: describeCheckpoints(checkpoints) }),
+    ...describeS3(pipeline),
     rejects: {
       ...(rejects.topic === undefined ? { files: rejects.directory } : { topic: rejects.topic }),
       limit: formatShare(rejects.limit),

@@ -5,6 +5,7 @@
 import * as z from 'zod'
 import { parseDay } from '../core/day.ts'
 import { parseInstant } from '../core/instant.ts'
+import { LOCATION_RULE } from './storage-location.ts'
 import {
   DURATION_PATTERN,
   SHARE_PATTERN,
@@ -42,6 +43,9 @@ export const topic: z.ZodString = matching(
 export function place(rule: string): z.ZodString {
   return text(rule).meta({ title: 'path' })
 }
+
+/** Like `place`, where it may be in an object store. */
+export const location: z.ZodString = text(LOCATION_RULE).meta({ title: 'path or `s3://`' })
 
 export function integer(min: number, max: number): z.ZodNumber {
   const error = `a whole number from ${min} to ${max}`

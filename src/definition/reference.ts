@@ -168,6 +168,19 @@ http: 127.0.0.1:9464 # or { listen: "0.0.0.0:9464", readyLag: 100000 }
 \`rediss://\` means TLS with the system's authorities; \`tls\` beside the URL names others. Addresses, users, TLS, the group and \`http\`
 may change between two runs: they change no value. Another topic is another log.
 
+## Tables and checkpoints in S3
+
+\`\`\`yaml
+sinks:
+  offline: { delta: "s3://features/shop" } # or a directory
+checkpoints: { store: "s3://features/shop-checkpoints", every: 10m } # or a directory that other machines see
+s3: { endpoint: "\${S3_ENDPOINT}", region: eu-central-1 } # left out: AWS, and the region of the environment
+\`\`\`
+
+Keys are never in the file: they come from the environment (\`AWS_ACCESS_KEY_ID\`, \`AWS_SECRET_ACCESS_KEY\`), a profile
+(\`AWS_PROFILE\`), a service account or the machine. The server must honour \`If-None-Match\`: [operate.md](operate.md#s3). These places
+may change between two runs only together with what is in them; \`s3\` and the times of \`checkpoints\` may change freely.
+
 ## What goes with what
 
 - A view's \`entity\` contains the source's \`key\`. The log is partitioned by it, so the events of another entity are spread

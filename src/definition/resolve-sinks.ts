@@ -1,12 +1,15 @@
-/** `sinks`, `state` and `rejects` of the file: places, each of which must be another one. */
+/** `sinks`, `state`, `checkpoints` and `rejects` of the file: places, each of which must be another one. */
 import path from 'node:path'
 import type { OnlineDefinition, Pipeline, SinkDefinitions } from '../core/definition.ts'
+import { locationText } from '../storage/location.ts'
 import type { Path } from './problem.ts'
 import type { Report } from './report.ts'
 import { resolveRedis } from './resolve-redis.ts'
+import { resolveCheckpoints, resolveLocation, resolveS3 } from './resolve-storage.ts'
 import type { PipelineFile } from './schema.ts'
+import { parseLocation } from './storage-location.ts'
 
-export type ResolvedPlaces = Pick<Pipeline, 'sinks' | 'state' | 'rejects'>
+export type ResolvedPlaces = Pick<Pipeline, 'sinks' | 'state' | 'checkpoints' | 'rejects'>
 
 export function resolvePlaces(
   file: PipelineFile,
@@ -16,19 +19,26 @@ export function resolvePlaces(
   const state = path.resolve(directory, file.state)
   const online = resolveOnline(file.sinks.online, directory, report)
   const { offline } = file.sinks
+  const storage = { directory, s3: resolveS3(file.s3, report), report }
+  const checkpoints = resolveCheckpoints(file.checkpoints, storage)
   const sinks: SinkDefinitions = {
     ...(online && { online }),
     ...(offline && {
       offline: {
         kind: 'delta',
-        location: path.resolve(directory, offline.delta),
+        location: resolveLocation(offline.delta, ['sinks', 'offline', 'delta'], storage),
         slots: offline.slots,
         correctionsEveryMs: offline.correctionsEvery,
       },
     }),
   }
   checkApart(placesOf(file), directory, report)
-  return { sinks, state, rejects: resolveRejects(file, { state, directory, report }) }
+  return {
+    sinks,
+    state,
+    ...(checkpoints && { checkpoints }),
+    rejects: resolveRejects(file, { state, directory, report }),
+  }
 }
 
 interface RejectSurroundings {
@@ -82,29 +92,35 @@ interface Place {
   readonly given: string | undefined
 }
 
-function placesOf({ source, state, sinks, rejects }: PipelineFile): Place[] {
+function placesOf({ source, state, sinks, checkpoints, rejects }: PipelineFile): Place[] {
   const { files } = source
   return [
     { at: ['source', 'files'], given: typeof files === 'string' ? files : files?.directory },
     { at: ['state'], given: state },
     { at: ['sinks', 'online', 'leveldb'], given: sinks.online?.leveldb },
     { at: ['sinks', 'offline', 'delta'], given: sinks.offline?.delta },
+    { at: ['checkpoints', 'store'], given: checkpoints?.store },
     { at: ['rejects', 'files'], given: rejects.files },
   ]
 }
 
-/** Two kinds of files in one directory would be taken for each other. */
+/** Two kinds of files in one place would be taken for each other. */
 function checkApart(places: readonly Place[], directory: string, report: Report): void {
   const taken = new Map<string, Path>()
   for (const { at, given } of places) {
-    if (given === undefined) continue
-    const absolute = path.resolve(directory, given)
-    const other = taken.get(absolute)
-    if (other === undefined) taken.set(absolute, at)
-    else
+    const location =
+      given === undefined
+        ? undefined
+        : parseLocation(given, { directory, s3: { pathStyle: false } })
+    if (location === undefined) continue
+    const other = taken.get(locationText(location))
+    if (other === undefined) taken.set(locationText(location), at)
+    else {
+      const kind = location.kind === 's3' ? 'place' : 'directory'
       report.add(
         at,
-        `expected a directory of its own; ${report.show(at, given)} is that of \`${other.join('.')}\` too`,
+        `expected a ${kind} of its own; ${report.show(at, given)} is that of \`${other.join('.')}\` too`,
       )
+    }
   }
 }

@@ -58,9 +58,9 @@ export const sinks = z.strictObject({
     .describe('Where values are served from: exactly one of `leveldb` and `redis`.'),
   offline: z
     .strictObject({
-      delta: keys
-        .place('a directory')
-        .describe('Directory of the Delta tables, one per view version.'),
+      delta: keys.location.describe(
+        'Where the Delta tables are, one per view version: a directory or `s3://BUCKET/PREFIX`.',
+      ),
       slots: keys
         .integer(1, 256)
         .prefault(4)

@@ -2,13 +2,14 @@
  * The pipeline file, once: every key with its default and its meaning. Validation, the types below, the JSON schema for
  * editors (`schemas/pipeline.schema.json`) and the reference (`docs/pipeline.md`) all come from here.
  *
- * The larger parts are in `schema-source.ts`, `schema-view.ts`, `schema-condition.ts`, `schema-sinks.ts`. Only shapes are said here. What one part asks of another (names that must exist, values that must fit a field's type)
+ * The larger parts are in `schema-source.ts`, `schema-view.ts`, `schema-condition.ts`, `schema-sinks.ts`, `schema-storage.ts`. Only shapes are said here. What one part asks of another (names that must exist, values that must fit a field's type)
  * is in `resolve.ts`.
  */
 import * as z from 'zod'
 import * as keys from './keys.ts'
 import { sinks } from './schema-sinks.ts'
 import { source } from './schema-source.ts'
+import { checkpoints, s3 } from './schema-storage.ts'
 import { view } from './schema-view.ts'
 
 const time = z.strictObject({
@@ -119,6 +120,10 @@ export const pipelineSchema = z
       .describe('Name -> view. A view is one entity with its features.'),
     sinks: sinks.prefault({}).describe('Where the features go.'),
     state: keys.place('a directory').prefault('./state').describe('Directory of the local state.'),
+    checkpoints: checkpoints
+      .optional()
+      .describe('Copies of the state that outlive this machine. Default: none.'),
+    s3: s3.prefault({}).describe('The object store of all places that are written `s3://...`.'),
     rejects: rejects.prefault({}).describe('What becomes of records that cannot be used.'),
     commit: commit.prefault({}).describe('When work is made durable.'),
     memory: memory.prefault({}).describe('Bounds that do not depend on the number of entities.'),

@@ -75,9 +75,11 @@ function endLines({ kafka, redis }: InitOptions, name: string): string {
   const topic = kafka?.topic ?? `${name}.events`
   return `sinks:
   online: ${online}
-  offline: { delta: ./features } # a Delta table per view
+  offline: { delta: ./features } # a Delta table per view; or  delta: "s3://bucket/features"
 
 state: ./state
+# checkpoints: { store: /mnt/shared/checkpoints } # copies of the state that outlive this machine; or "s3://bucket/checkpoints"
+# s3: { endpoint: "http://127.0.0.1:9000" } # of an S3-compatible server; left out: AWS
 ${
   kafka === undefined
     ? '# http: 127.0.0.1:9464 # serves /metrics, /healthz and /readyz'

@@ -5,6 +5,7 @@
  * The bytes of a file are a function of its rows, columns and metadata: nothing of the run, the time or the number of
  * threads gets in. Files are complete but not synced when a call resolves; whoever gives them their name does that.
  */
+import { rm, writeFile } from 'node:fs/promises'
 import type { ColumnSpec, RowBuffer } from '../core/columns.ts'
 import type { Value } from '../core/value.ts'
 import type { DuckDb } from './database.ts'
@@ -85,14 +86,20 @@ export class ParquetWriter {
   /** One Parquet row per JSON line; fields that a line lacks are null. */
   async writeJson(
     path: string,
-    lines: string,
+    lines: readonly string[],
     shape: Readonly<Record<string, JsonShape>>,
   ): Promise<void> {
     const columns = Object.entries(shape)
       .map(([name, field]) => `${quoteName(name)}: ${quoteText(shapeType(field))}`)
       .join(', ')
-    const source = `read_json(${quoteReadPath(lines)}, format = 'newline_delimited', columns = {${columns}})`
-    await this.#copy(`SELECT * FROM ${source}`, { path, columns: [], metadata: {} })
+    const text = `${path}.jsonl`
+    await writeFile(text, `${lines.join('\n')}\n`)
+    const source = `read_json(${quoteReadPath(text)}, format = 'newline_delimited', columns = {${columns}})`
+    try {
+      await this.#copy(`SELECT * FROM ${source}`, { path, columns: [], metadata: {} })
+    } finally {
+      await rm(text, { force: true })
+    }
   }
 
   /** The rows of a Parquet file as JSON texts, in order. */

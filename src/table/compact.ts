@@ -5,7 +5,6 @@
  * is gone. The caller promises that the day is final and none of its slots is dirty, hence only the owner may ask for it.
  * Rows do not change (`dataChange: false`): a reader of changes sees nothing.
  */
-import { rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { DayIndex } from '../core/day.ts'
 import { removalOf, type Action } from './delta/actions.ts'
@@ -73,16 +72,19 @@ async function merge(
   request: CompactRequest,
   inputs: readonly DataFile[],
 ): Promise<Merged> {
-  const { storage, parquet, clock } = table.options
+  const { storage, parquet, clock, newId } = table.options
   const [{ day }] = inputs as [DataFile]
-  const path = dataFilePath({
-    day,
-    partition: request.partition,
-    slots: { kind: 'all', count: request.slots },
-    generation: request.generation,
-    position: END,
-    stagedMs: clock.wallMs(),
-  })
+  const path = dataFilePath(
+    {
+      day,
+      partition: request.partition,
+      slots: { kind: 'all', count: request.slots },
+      generation: request.generation,
+      position: END,
+      stagedMs: clock.wallMs(),
+    },
+    newId(),
+  )
   const { columns } = view
   const sort = await table.log.latest((snapshot) => sortedBy(existing(table, snapshot)))
   const temporary = join(await storage.staging(), `${basename(path)}.tmp`)
@@ -97,7 +99,7 @@ async function merge(
       const stats = statsJson(columns, summary)
       return { day, inputs, path, file: { rows: summary.rows, bytes, stats } }
     } finally {
-      await rm(temporary, { force: true })
+      await storage.discard(temporary)
     }
   })
 }

@@ -5,8 +5,6 @@
  * slot on the newest snapshot (`slots.ts`). Any number of processes may write one table; repeating a transaction, or
  * committing an older one, changes nothing.
  */
-import { randomUUID } from 'node:crypto'
-import { rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { RowBuffer } from '../core/columns.ts'
 import type { DayIndex } from '../core/day.ts'
@@ -89,15 +87,18 @@ class DeltaFeatureTable implements FeatureTable {
 
   async write(slot: SlotKey, position: number, rows: RowBuffer): Promise<StagedFile | undefined> {
     if (rows.rows === 0) return undefined
-    const { storage, parquet, clock } = this.#table.options
+    const { storage, parquet, clock, newId } = this.#table.options
     const { columns, metadata, sortedBy, generation } = this.spec
-    const path = dataFilePath({
-      ...slot,
-      slots: { kind: 'one', slot: slot.slot },
-      generation,
-      position,
-      stagedMs: clock.wallMs(),
-    })
+    const path = dataFilePath(
+      {
+        ...slot,
+        slots: { kind: 'one', slot: slot.slot },
+        generation,
+        position,
+        stagedMs: clock.wallMs(),
+      },
+      newId(),
+    )
     const temporary = join(await storage.staging(), `${basename(path)}.tmp`)
     const keys = rows.columns.filter((_, i) => sortedBy.includes(columns[i]?.name ?? ''))
     return guarded(`table ${this.spec.name}: cannot write ${path}`, async () => {
@@ -108,7 +109,7 @@ class DeltaFeatureTable implements FeatureTable {
         const stats = statsJson(columns, summarizeRows(rows))
         return { path, rows: rows.rows, bytes: stored.bytes, stats }
       } finally {
-        await rm(temporary, { force: true })
+        await storage.discard(temporary)
       }
     })
   }
@@ -129,6 +130,10 @@ class DeltaFeatureTable implements FeatureTable {
     return this.#table.log.latest((snapshot) =>
       completeDays(this.spec.name, existing(this.#table, snapshot)),
     )
+  }
+
+  version(): Promise<number> {
+    return this.#table.log.latest((snapshot) => existing(this.#table, snapshot).version)
   }
 
   #plan(current: Snapshot | undefined, transaction: TableTransaction): SlotPlan {
@@ -172,21 +177,20 @@ export function existing(table: DeltaTable, snapshot: Snapshot | undefined): Sna
 }
 
 async function create(table: DeltaTable, spec: TableSpec): Promise<Proposal> {
-  const { storage, clock } = table.options
+  const { storage, clock, newId } = table.options
   const leftovers = await storage.list(`${table.log.folder}/`)
-  // Version 0 into a log whose beginning is lost would hide what it still holds.
-  if (
-    leftovers.some(
-      ({ path }) => /\/\d{20}\.json$/.test(path) && !path.endsWith(`/${'0'.repeat(20)}.json`),
-    )
-  ) {
+  const commits = leftovers.filter(({ path }) => /\/\d{20}\.json$/.test(path))
+  const hasFirst = commits.some(({ path }) => path.endsWith(`/${'0'.repeat(20)}.json`))
+  // Version 0 into a log whose beginning is lost would hide what it still holds. With its first commit there it was made
+  // just now by another process: the put of version 0 finds out.
+  if (commits.length > 0 && !hasFirst) {
     throw new TidemarkError(
       'TABLE_REFUSED',
       `table ${table.name}: its log in ${storage.location} has commits but neither a first one nor a checkpoint. ` +
         `Restore _delta_log from a copy, or move the table away to begin a new one.`,
     )
   }
-  const metaData = newMetaData(spec, randomUUID(), clock.wallMs())
+  const metaData = newMetaData(spec, newId(), clock.wallMs())
   return {
     operation: 'CREATE TABLE',
     parameters: { pipeline: spec.metadata['pipeline'] ?? 'tidemark' },

@@ -11,7 +11,8 @@ import { copyFile, link, mkdir, open, readdir, rename, rm } from 'node:fs/promis
 import { basename, dirname, join, resolve } from 'node:path'
 import type { DayIndex } from '../core/day.ts'
 import type { DeltaTable } from './delta-table.ts'
-import { guarded, systemCode } from './failure.ts'
+import { systemCode } from '../storage/failure.ts'
+import { guarded } from './failure.ts'
 import { dayFolder } from './file-name.ts'
 import { viewTable, withLocalFiles, type DataFile } from './view.ts'
 
@@ -66,11 +67,16 @@ async function exportDay(
     await mkdir(parent, { recursive: true })
     await mkdir(join(staging, 'new'), { recursive: true })
     await withLocalFiles(table, files, async (paths) => {
-      for (const path of paths) await linkOrCopy(path, join(staging, 'new', basename(path)))
+      for (const path of paths) {
+        const copy = join(staging, 'new', basename(path))
+        await linkOrCopy(path, copy)
+        await sync(copy)
+      }
+      await sync(join(staging, 'new'))
     })
     if (present) await rename(target, join(staging, 'old'))
     await rename(join(staging, 'new'), target)
-    await syncDirectory(parent)
+    await sync(parent)
   } finally {
     await rm(staging, { recursive: true, force: true })
   }
@@ -95,11 +101,12 @@ async function filesOf(directory: string): Promise<string[] | undefined> {
   }
 }
 
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r')
+/** A file or a directory. */
+async function sync(path: string): Promise<void> {
+  const opened = await open(path, 'r')
   try {
-    await directory.sync()
+    await opened.sync()
   } finally {
-    await directory.close()
+    await opened.close()
   }
 }

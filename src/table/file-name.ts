@@ -7,7 +7,6 @@
  * A compacted file holds all slots of a partition's day: `all016` (of sixteen), and `xend`, above every position of its
  * generation.
  */
-import { randomBytes } from 'node:crypto'
 import { formatDay, parseDay, type DayIndex } from '../core/day.ts'
 
 /** The position of a compacted file: nothing of its generation comes after it. */
@@ -34,8 +33,8 @@ export interface DataFileName extends SlotVersion {
 const PATTERN =
   /^ds=(\d{4}-\d{2}-\d{2})\/p(\d{4,})-(s|all)(\d{3,})-g(\d{4,})-x(\d{19}|end)-([0-9a-f]{12})[0-9a-f]{8}\.parquet$/
 
-/** A new, immutable name; no two calls give the same. */
-export function dataFilePath(file: DataFileName): string {
+/** A new, immutable name. @param id unique: no two calls with the same */
+export function dataFilePath(file: DataFileName, id: string): string {
   const slots =
     file.slots.kind === 'one' ? `s${pad(file.slots.slot, 3)}` : `all${pad(file.slots.count, 3)}`
   const position = file.position === END ? 'end' : pad(file.position, 19)
@@ -45,7 +44,7 @@ export function dataFilePath(file: DataFileName): string {
     slots,
     `g${pad(file.generation, 4)}`,
     `x${position}`,
-    `${staged}${randomBytes(4).toString('hex')}`,
+    `${staged}${id.slice(0, 8)}`,
   ]
   return `${dayFolder(file.day)}/${name.join('-')}.parquet`
 }

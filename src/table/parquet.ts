@@ -13,7 +13,11 @@ export interface ParquetEngine {
   /** Smallest, largest and missing values by column, exact. */
   summarize(path: string, columns: readonly ColumnSpec[]): Promise<FileSummary>
   /** JSON lines to Parquet and back, for the log's checkpoints. */
-  writeJson(path: string, lines: string, shape: Readonly<Record<string, JsonShape>>): Promise<void>
+  writeJson(
+    path: string,
+    lines: readonly string[],
+    shape: Readonly<Record<string, JsonShape>>,
+  ): Promise<void>
   readJson(path: string): Promise<string[]>
 }
 

@@ -11,7 +11,7 @@ import type { Snapshot } from './delta/snapshot.ts'
 import { existing, type DeltaTable } from './delta-table.ts'
 import { parseDataFilePath } from './file-name.ts'
 import { checkOwned, SETTING, vacuumCutoff, withSetting } from './ownership.ts'
-import { STAGING_FOLDER, type StoredFile } from './storage.ts'
+import { STAGING_FOLDER, type StoredFile } from '../storage/object-storage.ts'
 
 export interface VacuumRequest {
   /** Readers and staged files may be as old as this. */

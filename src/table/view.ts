@@ -7,7 +7,7 @@ import { existing, type DeltaTable } from './delta-table.ts'
 import { compareVersions, parseDataFilePath, type DataFileName } from './file-name.ts'
 import { checkOwned, tableGeneration, vacuumCutoff } from './ownership.ts'
 import { parseSchema } from './schema.ts'
-import type { LocalFile } from './storage.ts'
+import type { LocalFile } from '../storage/object-storage.ts'
 import { completeDays } from './slots.ts'
 import { statsRows } from './stats.ts'
 
@@ -75,20 +75,29 @@ export async function describeTable(
   }
 }
 
+/** From a bucket each is a download. */
+const OPENED_AT_ONCE = 8
+
 /** Runs `work` with local paths of the files, in their order; they are valid until it ends. */
 export async function withLocalFiles<T>(
   table: DeltaTable,
   files: readonly { readonly path: string }[],
   work: (paths: readonly string[]) => Promise<T>,
 ): Promise<T> {
+  const { storage } = table.options
   const opened: LocalFile[] = []
-  try {
-    for (const { path } of files) {
-      opened.push(await table.options.storage.open(`${table.name}/${path}`))
+  let next = 0
+  const openOn = async (): Promise<void> => {
+    for (let index = next++; index < files.length; index = next++) {
+      opened[index] = await storage.open(`${table.name}/${files[index]?.path ?? ''}`)
     }
+  }
+  try {
+    const openings = await Promise.allSettled(Array.from({ length: OPENED_AT_ONCE }, openOn))
+    for (const each of openings) if (each.status === 'rejected') throw each.reason
     return await work(opened.map((file) => file.path))
   } finally {
-    for (const file of opened) await file[Symbol.asyncDispose]()
+    for (const file of opened.filter(Boolean)) await file[Symbol.asyncDispose]()
   }
 }
 

@@ -61,7 +61,10 @@ test('the example of the specification loads as it is', async () => {
   )
   expect(pipeline.sinks.offline).toEqual({
     kind: 'delta',
-    location: path.join(path.dirname(EXAMPLE), 'features'),
+    location: {
+      kind: 'directory',
+      directory: path.join(path.dirname(EXAMPLE), 'features'),
+    },
     slots: 4,
     correctionsEveryMs: 15 * 60_000,
   })

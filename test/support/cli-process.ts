@@ -5,10 +5,7 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-
-const ROOT = path.dirname(path.dirname(import.meta.dirname))
-const MAIN = path.join(ROOT, 'src', 'cli', 'main.ts')
-const LOADER = path.join(ROOT, 'node_modules', 'tsx', 'dist', 'esm', 'index.mjs')
+import { builtCli } from './built-cli.ts'
 
 export interface Ended {
   readonly code: number | null
@@ -52,7 +49,7 @@ export function startCli(
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Started {
-  const child = spawn(process.execPath, ['--import', LOADER, MAIN, ...args], {
+  const child = spawn(process.execPath, [builtCli(), ...args], {
     cwd: directory,
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -2,14 +2,12 @@
  * Compares what real sinks hold with what the oracle says they must, value for value, and tells every difference as a line
  * that a person can read: where, what was expected, what is there.
  */
-import { expect } from 'vitest'
 import type { Pipeline } from '../../src/core/definition.ts'
 import type { FieldType, Value } from '../../src/core/value.ts'
 import type { OracleOnline, OracleResult, OracleView } from './oracle.ts'
 import type { OracleColumn } from './row-oracle.ts'
 
 const DAY_MS = 86_400_000
-const DIFFERENCES_MAX = 20
 
 /** Read back from the sinks. Decimals are unscaled integers, instants ms, days counted from 1970. */
 export interface ActualSinks {
@@ -57,15 +55,6 @@ export interface ActualReject {
     readonly day: number
     readonly entities: readonly { readonly view: string; readonly entity: string }[]
   }
-}
-
-/** Fails with the first differences of all sinks. */
-export function expectSinksEqual(oracle: OracleResult, actual: ActualSinks): void {
-  const differences = sinkDifferences(oracle, actual)
-  const more = differences.length - DIFFERENCES_MAX
-  const shown = differences.slice(0, DIFFERENCES_MAX)
-  if (more > 0) shown.push(`... and ${more} more`)
-  expect(shown.join('\n')).toBe('')
 }
 
 /** One line per difference; empty where the sinks are what the log says. */

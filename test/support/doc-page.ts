@@ -10,6 +10,7 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
+import { builtCli } from './built-cli.ts'
 
 const ROOT = path.join(import.meta.dirname, '../..')
 const VENV = path.join(ROOT, '.cache/venv')
@@ -79,9 +80,7 @@ export class PageRun {
     const home = path.join(place, 'home')
     const bin = path.join(home, 'bin')
     mkdirSync(bin, { recursive: true })
-    const tsx = path.join(ROOT, 'node_modules/tsx/dist/esm/index.mjs')
-    const main = path.join(ROOT, 'src/cli/main.ts')
-    const script = `#!/bin/sh\nexec "${process.execPath}" --import "file://${tsx}" "${main}" "$@"\n`
+    const script = `#!/bin/sh\nexec "${process.execPath}" "${builtCli()}" "$@"\n`
     writeFileSync(path.join(bin, 'tidemark'), script)
     chmodSync(path.join(bin, 'tidemark'), 0o755)
     this.#directory = path.join(place, 'page')

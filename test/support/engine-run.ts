@@ -99,6 +99,8 @@ export class World {
             crashingState(await MemoryPartitionState.open(this.disks[partition]), crash),
           peekState: async (partition) =>
             (await MemoryPartitionState.open(this.disks[partition])).head,
+          restoreState: () => Promise.reject(new Error('there are no checkpoints')),
+          checkpoints: undefined,
           online: crashingOnline(this.online, crash),
           tables: crashingTables(this.tables, crash),
           generations: this.generations,

@@ -39,7 +39,7 @@ const TIME_MAX_MS = Date.UTC(2200, 0, 1)
 /** Judges every record of a partition by the letter of the order: decoding, time, lateness, duplicates. */
 export function judgePartition(
   pipeline: Pipeline,
-  { partition, records, tickedMs }: RawPartition,
+  { partition, records, origin = 0, tickedMs }: RawPartition,
 ): OraclePartition {
   const { zone } = pipeline.time
   const judged: JudgedRecord[] = []
@@ -57,8 +57,11 @@ export function judgePartition(
     }
   }
   const closedDay = civilDay(zone, Math.max(watermark, tickedMs ?? -Infinity)) - 1
-  // The log was read from its beginning, offset 0; records before the first accepted one were refused, not missed.
-  const completeFrom = civilDay(zone, first.eventTime)
+  // From the log's beginning, offset 0: records before the first accepted one were refused, not missed.
+  const completeFrom =
+    origin === 0
+      ? civilDay(zone, first.eventTime)
+      : civilDay(zone, first.eventTime + pipeline.time.outOfOrdernessMs) + 1
   return { partition, judged, watermark, closedDay, completeFrom }
 }
 

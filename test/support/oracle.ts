@@ -137,19 +137,10 @@ function computeView(
   const tiles: OracleTile[] = []
   const online: OracleOnline[] = []
   for (const part of partitions) {
-    const entities = new Map<string, { entity: readonly Value[]; records: FoldedRecord[] }>()
-    for (const one of part.judged.filter(({ outcome }) => outcome === 'accepted')) {
-      const fate = fateOf(pipeline, view, one)
-      fates.set(fate, (fates.get(fate) ?? 0) + 1)
-      const { record, eventTime, day, fields } = one
-      if (fate !== 'folded' || eventTime === undefined || day === undefined) continue
-      const entity = entityOf(view, one)
-      const known = entities.get(entity.map(String).join('\u0000'))
-      const records = known?.records ?? []
-      records.push({ offset: record.offset, eventTime, day, fields })
-      if (known === undefined) entities.set(entity.map(String).join('\u0000'), { entity, records })
-    }
-    for (const { entity, records } of entities.values()) {
+    const entities = foldedRecords(pipeline, view, part, (fate) =>
+      fates.set(fate, (fates.get(fate) ?? 0) + 1),
+    )
+    for (const { entity, records } of entities) {
       const known: EntityRecords = { view, types, part, zone: pipeline.time.zone, entity, records }
       rows.push(...rowsOf(known))
       tiles.push(...tilesOf(known))
@@ -157,6 +148,28 @@ function computeView(
     }
   }
   return { view, columns: columnsOf(view, types), rows, tiles, online, fates }
+}
+
+/** By entity, in log order: the accepted records of a partition that the view folds. */
+export function foldedRecords(
+  pipeline: Pipeline,
+  view: ViewDefinition,
+  { judged }: OraclePartition,
+  onFate: (fate: ViewFate) => void = () => undefined,
+): readonly { readonly entity: readonly Value[]; readonly records: readonly FoldedRecord[] }[] {
+  const entities = new Map<string, { entity: readonly Value[]; records: FoldedRecord[] }>()
+  for (const one of judged.filter(({ outcome }) => outcome === 'accepted')) {
+    const fate = fateOf(pipeline, view, one)
+    onFate(fate)
+    const { record, eventTime, day, fields } = one
+    if (fate !== 'folded' || eventTime === undefined || day === undefined) continue
+    const entity = entityOf(view, one)
+    const known = entities.get(entity.map(String).join('\u0000'))
+    const records = known?.records ?? []
+    records.push({ offset: record.offset, eventTime, day, fields })
+    if (known === undefined) entities.set(entity.map(String).join('\u0000'), { entity, records })
+  }
+  return [...entities.values()]
 }
 
 function entityOf(view: ViewDefinition, { fields }: JudgedRecord): Value[] {

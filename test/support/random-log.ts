@@ -3,7 +3,7 @@
  * disorder, lateness, repeats, poisoned clocks, days of silence, midnights to the millisecond, wrong types, missing fields,
  * tombstones, garbage. A scenario is a function of fast-check's seed alone.
  */
-import { fc } from '@fast-check/vitest'
+import fc from 'fast-check'
 import { civilDay, dayEnd } from './civil-oracle.ts'
 import { formatPlainJson, NumberText, type Json } from './plain-json.ts'
 import type { RawPartition, RawRecord } from './raw-record.ts'

@@ -2,7 +2,7 @@
  * Random pipelines as a user would write them (JSON is YAML): fields of every type, all aggregations, all forms of `where`,
  * derived features, windows of 1 to 10 days, zones that change their clocks, policies tight enough that lateness happens.
  */
-import { fc } from '@fast-check/vitest'
+import fc from 'fast-check'
 
 /** A pipeline file, with every place relative to the directory that it lies in. */
 export interface PipelineDocument {

@@ -13,6 +13,8 @@ export interface RawRecord {
 export interface RawPartition {
   readonly partition: number
   readonly records: readonly RawRecord[]
+  /** Where reading began; 0, the beginning of the log, where nothing else is said. */
+  readonly origin?: number
   /** Highest watermark that an idle tick claimed: it closes days, and decides nothing else. */
   readonly tickedMs?: number
 }

@@ -53,6 +53,7 @@ export function partitionOf(
     idle: 'records come',
     online: ONLINE,
     table: TABLE,
+    checkpoint: undefined,
     meters: new PartitionMeters([60]),
     ...changed,
   }

@@ -14,6 +14,8 @@ import type { TestProject } from 'vitest/node'
 import { startKafka } from '../../servers/kafka.ts'
 import { startRedis } from '../../servers/redis.ts'
 import { startRegistry } from '../../servers/registry.ts'
+import { startS3 } from '../../servers/s3.ts'
+import type { S3Server } from '../../servers/s3.ts'
 
 /** So many tests of a run may ask for a database. */
 const DATABASES = 10_000
@@ -48,6 +50,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 class SharedServers {
   readonly #directory: string
   readonly #started = new Map<string, Promise<string>>()
+  #s3: Promise<S3Server> | undefined
+  #buckets = 0
   readonly #servers: { stop: () => Promise<void> }[] = []
   #databases = 0
 
@@ -58,14 +62,26 @@ class SharedServers {
   async address(server: string): Promise<string> {
     if (server === 'kafka') return this.#once(server, () => this.#kafka())
     if (server === 'registry') return this.#once(server, () => this.#registry())
+    if (server === 's3') return this.#newBucket()
     if (server !== 'redis') throw new Error(`there is no shared ${server}`)
     const url = await this.#once(server, () => this.#redis())
     this.#databases += 1
     return `${url}/${this.#databases}`
   }
 
+  async #newBucket(): Promise<string> {
+    this.#s3 ??= startS3({ directory: path.join(this.#directory, 's3') })
+    const { endpoint, accessKey, secretKey, root, makeBucket } = await this.#s3
+    this.#buckets += 1
+    const bucket = `bucket-${this.#buckets}`
+    makeBucket(bucket)
+    const directory = path.join(root, bucket)
+    return JSON.stringify({ endpoint, bucket, accessKey, secretKey, directory })
+  }
+
   async stop(): Promise<void> {
     await Promise.allSettled(this.#started.values())
+    await this.#s3?.then((s3) => s3.stop()).catch(() => undefined)
     await Promise.all(this.#servers.map((server) => server.stop()))
   }
 

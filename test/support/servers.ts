@@ -30,6 +30,21 @@ export async function sharedRegistry(): Promise<{ readonly url: string }> {
   return { url: await ask('registry') }
 }
 
+export interface SharedBucket {
+  readonly endpoint: string
+  /** New and empty. */
+  readonly bucket: string
+  readonly accessKey: string
+  readonly secretKey: string
+  /** Its objects as files. */
+  readonly directory: string
+}
+
+/** A bucket of its own on the shared S3 server. Ask `s3Obstacle` of `servers/s3.ts` first, and skip where it names one. */
+export async function sharedS3(): Promise<SharedBucket> {
+  return JSON.parse(await ask('s3')) as SharedBucket
+}
+
 /** `clicks-3f9a0c12b7`: for topics, groups, subjects, prefixes. */
 export function uniqueName(prefix: string): string {
   return `${prefix}-${randomBytes(5).toString('hex')}`

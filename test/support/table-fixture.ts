@@ -1,4 +1,5 @@
 /** A place for tables in a temporary directory, with a clock that stands still unless it is moved. */
+import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +12,8 @@ import { readFilesSql } from '../../src/duckdb/sql.ts'
 import type { Clock, FeatureTable, Log, SlotChange, TableSpec } from '../../src/engine/ports.ts'
 import type { LogOptions } from '../../src/table/delta/log.ts'
 import { DeltaTableStore } from '../../src/table/delta-table.ts'
-import { LocalTableStorage } from '../../src/table/local-storage.ts'
+import { DirectoryStorage } from '../../src/storage/directory-storage.ts'
+import { TABLE_FAULTS } from '../../src/table/failure.ts'
 import { viewTable, withLocalFiles } from '../../src/table/view.ts'
 
 export class StillClock implements Clock {
@@ -94,9 +96,10 @@ export class TableFixture implements AsyncDisposable {
     this.directory = directory
     this.database = database
     this.options = {
-      storage: new LocalTableStorage(directory),
+      storage: new DirectoryStorage(directory, TABLE_FAULTS),
       parquet: new ParquetWriter(database),
       clock: this.clock,
+      newId: randomUUID,
       log: collectingLog(this.logged),
     }
   }

@@ -42,6 +42,11 @@ export async function finish(child: ChildProcess): Promise<Finished> {
   return { code, ...output }
 }
 
+/** Whether `scripts/python-venv.sh` has been run. */
+export function hasIndependentReaders(): boolean {
+  return existsSync(PYTHON)
+}
+
 /** @throws with what the readers said on stderr */
 export async function readIndependently(
   table: string,

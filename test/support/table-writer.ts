@@ -2,19 +2,25 @@
  * A writer of one table as a process of its own: `table-writer.ts '<WriterJob as JSON>'`. Prints one JSON line at the end,
  * `{"applied", "dropped"}` or `{"code", "message"}`. What a slot holds follows from its position alone.
  */
+import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { systemClock } from '../../src/cli/system-clock.ts'
 import { DuckDb } from '../../src/duckdb/database.ts'
 import { ParquetWriter } from '../../src/duckdb/parquet-writer.ts'
 import { TidemarkError } from '../../src/errors.ts'
+import type { S3Location } from '../../src/s3/bucket.ts'
+import { S3Storage } from '../../src/s3/s3-storage.ts'
 import { compactTable } from '../../src/table/compact.ts'
 import { DeltaTableStore } from '../../src/table/delta-table.ts'
-import { LocalTableStorage } from '../../src/table/local-storage.ts'
+import { DirectoryStorage } from '../../src/storage/directory-storage.ts'
+import { TABLE_FAULTS } from '../../src/table/failure.ts'
 import { COLUMNS, collectingLog, rowsOf, specOf } from './table-fixture.ts'
 
 export interface WriterJob {
+  /** Of the table, unless it is in a bucket; and of what DuckDB spills. */
   readonly directory: string
+  readonly bucket?: S3Location
   readonly partitions: readonly number[]
   readonly days: readonly number[]
   readonly slots: number
@@ -43,10 +49,13 @@ export async function runJob(job: WriterJob): Promise<{ applied: number; dropped
     temporaryDirectory: join(directory, '_duckdb'),
   })
   const store = new DeltaTableStore({
-    storage: new LocalTableStorage(directory),
+    storage: job.bucket
+      ? new S3Storage(job.bucket, { faults: TABLE_FAULTS, workspace: join(directory, '_s3') })
+      : new DirectoryStorage(directory, TABLE_FAULTS),
     parquet: new ParquetWriter(database),
     clock: systemClock,
     log: collectingLog([]),
+    newId: randomUUID,
   })
   const table = await store.open(specOf())
   const total = { applied: 0, dropped: 0 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { FeatureTable, SlotChange, TableCommit } from '../../src/engine/ports.ts'
 import { END, parseDataFilePath } from '../../src/table/file-name.ts'
-import { GenerationRecords } from '../../src/table/generation-records.ts'
+import { GenerationRecords } from '../../src/storage/generation-records.ts'
 import { viewTable } from '../../src/table/view.ts'
 import {
   COLUMNS,

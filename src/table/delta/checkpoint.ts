@@ -3,17 +3,15 @@
  * `_last_checkpoint`, which says where the newest is. Written by whoever commits a version that is due; two writers of one
  * checkpoint write the same.
  */
-import { randomUUID } from 'node:crypto'
-import { rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { JsonShape, ParquetEngine } from '../parquet.ts'
-import type { TableStorage } from '../storage.ts'
+import type { ObjectStorage } from '../../storage/object-storage.ts'
 import type { Action, Txn } from './actions.ts'
 import type { Snapshot } from './snapshot.ts'
 
 export interface CheckpointPlace {
-  readonly storage: TableStorage
+  readonly storage: ObjectStorage
   readonly parquet: ParquetEngine
+  readonly newId: () => string
   /** `<table>/_delta_log` */
   readonly folder: string
 }
@@ -65,14 +63,13 @@ export async function writeCheckpoint(
 ): Promise<void> {
   const { version } = snapshot
   const lines = [...checkpointActions(snapshot, filter)].map((action) => JSON.stringify(action))
-  const name = join(await place.storage.staging(), `checkpoint-${randomUUID()}`)
+  const { storage, parquet } = place
+  const temporary = `${await storage.staging()}/checkpoint-${place.newId()}.tmp`
   try {
-    await writeFile(`${name}.jsonl.tmp`, `${lines.join('\n')}\n`)
-    await place.parquet.writeJson(`${name}.tmp`, `${name}.jsonl.tmp`, SHAPE)
-    await place.storage.moveIn(`${name}.tmp`, checkpointPath(place.folder, version))
+    await parquet.writeJson(temporary, lines, SHAPE)
+    await storage.moveIn(temporary, checkpointPath(place.folder, version))
   } finally {
-    await rm(`${name}.jsonl.tmp`, { force: true })
-    await rm(`${name}.tmp`, { force: true })
+    await storage.discard(temporary)
   }
   const pointer = JSON.stringify({ version, size: lines.length })
   await place.storage.put(`${place.folder}/_last_checkpoint`, Buffer.from(pointer))

@@ -8,7 +8,7 @@
 import { TidemarkError } from '../../errors.ts'
 import type { Clock, Log } from '../../engine/ports.ts'
 import type { ParquetEngine } from '../parquet.ts'
-import type { TableStorage } from '../storage.ts'
+import type { ObjectStorage } from '../../storage/object-storage.ts'
 import { decodeActions, encodeActions, type Action } from './actions.ts'
 import {
   lastCheckpoint,
@@ -29,10 +29,12 @@ const BACKOFF_MS_MAX = 250
 export const CHECKPOINT_EVERY = 50
 
 export interface LogOptions {
-  readonly storage: TableStorage
+  readonly storage: ObjectStorage
   readonly parquet: ParquetEngine
   readonly clock: Clock
   readonly log: Log
+  /** A new UUID at each call: for names that no other writer gives. */
+  readonly newId: () => string
 }
 
 /** What a commit wants, given the newest snapshot; undefined while the table does not exist. */
@@ -198,7 +200,9 @@ export class DeltaLog {
 
   async #backOff(attempt: number): Promise<void> {
     const ceiling = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_FIRST * 2 ** attempt)
-    await this.#options.clock.sleep(Math.random() * ceiling)
+    await this.#options.clock.sleep(
+      (Number.parseInt(this.#options.newId().slice(0, 8), 16) / 2 ** 32) * ceiling,
+    )
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

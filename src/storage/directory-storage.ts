@@ -1,5 +1,5 @@
 /**
- * Tables in a directory, local or shared (NFS 4, EFS): every file appears under its name whole and synced, or not at all.
+ * Files in a directory, local or shared (NFS 4, EFS): every file appears under its name whole and synced, or not at all.
  *
  * Put-if-absent is link(2): it fails with EEXIST where the name is taken, on every POSIX file system and across machines,
  * while rename would replace. A file is synced before it gets its name, the directory after; until then a crash may forget
@@ -8,19 +8,28 @@
 import { randomUUID } from 'node:crypto'
 import { link, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join, resolve, sep } from 'node:path'
-import { invariant } from '../errors.ts'
 import { guarded, systemCode } from './failure.ts'
-import { STAGING_FOLDER, type LocalFile, type StoredFile, type TableStorage } from './storage.ts'
+import type { StorageFaults } from './failure.ts'
+import { checkInside } from './inside.ts'
+import {
+  STAGING_FOLDER,
+  type LocalFile,
+  type StoredFile,
+  type ObjectStorage,
+} from './object-storage.ts'
 
-export class LocalTableStorage implements TableStorage {
+export class DirectoryStorage implements ObjectStorage, AsyncDisposable {
   readonly location: string
+  readonly #faults: StorageFaults
 
-  constructor(directory: string) {
+  constructor(directory: string, faults: StorageFaults) {
     this.location = resolve(directory)
+    this.#faults = faults
   }
 
   staging(): Promise<string> {
-    return guarded(`table ${this.location}: cannot make ${STAGING_FOLDER}`, async () => {
+    const doing = `${this.#faults.what} ${this.location}: cannot make ${STAGING_FOLDER}`
+    return guarded(this.#faults, doing, async () => {
       const folder = join(this.location, STAGING_FOLDER)
       await mkdir(folder, { recursive: true })
       return folder
@@ -105,6 +114,15 @@ export class LocalTableStorage implements TableStorage {
     })
   }
 
+  discard(localPath: string): Promise<void> {
+    return rm(localPath, { force: true })
+  }
+
+  /** Nothing is held open. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve()
+  }
+
   async #writeTemporary(bytes: Uint8Array): Promise<string> {
     const temporary = join(await this.staging(), `${randomUUID()}.tmp`)
     const file = await open(temporary, 'wx')
@@ -121,10 +139,10 @@ export class LocalTableStorage implements TableStorage {
   }
 
   #guarded<T>(doing: string, path: string, work: (target: string) => Promise<T>): Promise<T> {
-    const inside = !path.split('/').includes('..') && !path.startsWith('/')
-    invariant(inside, `a table's path is relative and stays inside: ${path}`)
+    checkInside(path)
     const target = join(this.location, path)
-    return guarded(`table ${this.location}: cannot ${doing} ${path}`, () => work(target))
+    const sentence = `${this.#faults.what} ${this.location}: cannot ${doing} ${path}`
+    return guarded(this.#faults, sentence, () => work(target))
   }
 }
 

@@ -2,16 +2,18 @@
 import { randomUUID } from 'node:crypto'
 import type { GenerationStore } from '../engine/ports.ts'
 import { invariant } from '../errors.ts'
-import type { TableStorage } from './storage.ts'
+import type { ObjectStorage } from './object-storage.ts'
 
 const FOLDER = '_tidemark/generations'
 const PLACE = '_tidemark/place.json'
 
 export class GenerationRecords implements GenerationStore {
-  readonly #storage: TableStorage
+  readonly #storage: ObjectStorage
+  readonly #newId: () => string
 
-  constructor(storage: TableStorage) {
+  constructor(storage: ObjectStorage, newId: () => string = randomUUID) {
     this.#storage = storage
+    this.#newId = newId
   }
 
   async put(generation: number, record: string): Promise<string> {
@@ -23,7 +25,7 @@ export class GenerationRecords implements GenerationStore {
   }
 
   async identity(): Promise<string> {
-    const own = Buffer.from(`${JSON.stringify({ place: randomUUID() })}\n`)
+    const own = Buffer.from(`${JSON.stringify({ place: this.#newId() })}\n`)
     await this.#storage.putIfAbsent(PLACE, own)
     const stored = await this.knownIdentity()
     invariant(stored, `${PLACE} was just put`)

@@ -3,20 +3,24 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { tableFailure } from '../../src/table/failure.ts'
-import { LocalTableStorage } from '../../src/table/local-storage.ts'
-import { describeTableStorage } from '../conformance/table-storage.ts'
+import { DirectoryStorage } from '../../src/storage/directory-storage.ts'
+import { TABLE_FAULTS } from '../../src/table/failure.ts'
+import { describeObjectStorage } from '../conformance/object-storage.ts'
 
-describeTableStorage('a local directory', async () => {
+describeObjectStorage('a local directory', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'tidemark-local-'))
   return {
-    clients: [new LocalTableStorage(directory), new LocalTableStorage(directory)],
+    clients: [
+      new DirectoryStorage(directory, TABLE_FAULTS),
+      new DirectoryStorage(directory, TABLE_FAULTS),
+    ],
     [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
   }
 })
 
 test('nothing is left in the staging folder, whoever won', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'tidemark-local-'))
-  const storage = new LocalTableStorage(directory)
+  const storage = new DirectoryStorage(directory, TABLE_FAULTS)
   await storage.putIfAbsent('a', Buffer.from('1'))
   await storage.putIfAbsent('a', Buffer.from('2'))
   await storage.put('a', Buffer.from('3'))
@@ -26,7 +30,7 @@ test('nothing is left in the staging folder, whoever won', async () => {
 
 test('a file where a directory is needed is TABLE_REFUSED, never a lost race', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'tidemark-local-'))
-  const storage = new LocalTableStorage(directory)
+  const storage = new DirectoryStorage(directory, TABLE_FAULTS)
   await writeFile(join(directory, 'features'), 'a file')
   for (const path of ['features/0.json', 'features/_delta_log/0.json']) {
     await expect(storage.putIfAbsent(path, Buffer.from('1'))).rejects.toMatchObject({

@@ -1,14 +1,15 @@
 /**
- * Where tables live: a flat space of files under relative paths with `/`, today a local or shared directory, later a
+ * Where tables and checkpoints live: a flat space of files under relative paths with `/`, a local or shared directory or a
  * bucket. The one thing it must give is `putIfAbsent`: of several writers of one path exactly one is told that it won,
- * and its bytes are durable by then. Every adapter passes `test/conformance/table-storage.ts`.
+ * and its bytes are durable by then. Every adapter passes `test/conformance/object-storage.ts`.
  *
- * All methods throw TABLE_UNAVAILABLE where a retry can help, TABLE_REFUSED where it cannot (disk full, permission).
+ * All methods throw a retryable error where a retry can help, and a final one where it cannot (disk full, permission);
+ * which codes those have, the owner of the files says (`StorageFaults`).
  */
 /** Under the location: hidden from Delta readers and from globs of a table. Leftovers of crashes are vacuumed. */
 export const STAGING_FOLDER = '_tidemark/staging'
 
-export interface TableStorage {
+export interface ObjectStorage {
   /** For people: the directory or the bucket's address. */
   readonly location: string
   /** A local directory, made when missing, for files on their way to `moveIn`; best on the same file system. */
@@ -19,6 +20,8 @@ export interface TableStorage {
   put(path: string, bytes: Uint8Array): Promise<void>
   /** Moves a local file in under a new name, durably; the local file is gone afterwards. */
   moveIn(localPath: string, path: string): Promise<StoredFile>
+  /** Deletes a local file that was on its way and is not wanted any more; nothing happens where there is none. */
+  discard(localPath: string): Promise<void>
   /** Undefined where there is no such file. */
   get(path: string): Promise<Uint8Array | undefined>
   /** Undefined where there is no such file. */
