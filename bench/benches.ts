@@ -1,5 +1,6 @@
 /** All benchmarks by the name that is typed. */
 import type { Bench } from './bench.ts'
+import { checkpoints } from './checkpoints.ts'
 import { decode } from './decode.ts'
 import { endToEnd } from './end-to-end.ts'
 import { fold } from './fold.ts'
@@ -20,4 +21,5 @@ export const BENCHES: ReadonlyMap<string, Bench> = new Map([
   ['servers', servers],
   ['latency', latency],
   ['slots', slots],
+  ['checkpoints', checkpoints],
 ])

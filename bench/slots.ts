@@ -8,17 +8,13 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { Pipeline } from '../src/core/definition.ts'
-import { FileLogWriter } from '../src/source/file-log-writer.ts'
 import type { Bench, BenchOptions } from './bench.ts'
 import { benchPipeline, inPlace, runToEnd } from './engine.ts'
 import { measure } from './measure.ts'
 import type { Measured } from './measure.ts'
 import { createRandom } from './random.ts'
-import type { Random } from './random.ts'
-import { encodeJson } from './workload.ts'
+import { DAY_START_MS, HOUR_MS, append, someUsers, users } from './users.ts'
 
-const DAY_START_MS = 1_767_225_600_000
-const HOUR_MS = 3_600_000
 const CORRECTIONS = [1, 10, 1_000] as const
 
 export const slots: Bench = {
@@ -63,34 +59,6 @@ function measureSlots(count: number, { events: entities }: BenchOptions): Promis
 
 function offlineOnly({ sinks }: Pipeline): Pipeline['sinks'] {
   return sinks.offline ? { offline: sinks.offline } : {}
-}
-
-interface Activity {
-  readonly user: number
-  readonly timeMs: number
-}
-
-function* users(count: number, timeMs: number): Generator<Activity> {
-  for (let user = 0; user < count; user += 1) yield { user, timeMs }
-}
-
-function* someUsers(count: number, entities: number, random: Random): Generator<Activity> {
-  for (let i = 0; i < count; i += 1) {
-    yield { user: random.below(entities), timeMs: DAY_START_MS + 2 * HOUR_MS }
-  }
-}
-
-async function append(log: string, activities: Iterable<Activity>): Promise<void> {
-  await using writer = await FileLogWriter.open(log, 0, 'log')
-  for (const { user, timeMs } of activities) {
-    const event = { sequence: 0, user, item: 0, type: 1, cents: 0, timeMs, writtenMs: timeMs }
-    const timestamp = DAY_START_MS + 26 * HOUR_MS
-    writer.append({
-      key: Buffer.from(`u${user}`),
-      value: Buffer.from(encodeJson(event)),
-      timestamp,
-    })
-  }
 }
 
 async function filesBelow(directory: string): Promise<number> {

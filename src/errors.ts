@@ -36,6 +36,10 @@ const CATALOGUE = {
   STAGED_FILES_EXPIRED: { retryable: false, exitCode: 1 },
   /** The table belongs to another generation than the writer's. */
   GENERATION_CHANGED: { retryable: false, exitCode: 1 },
+  CHECKPOINT_UNAVAILABLE: { retryable: true, exitCode: 1 },
+  CHECKPOINT_REFUSED: { retryable: false, exitCode: 1 },
+  /** A file of a checkpoint is missing or has other bytes than were written. */
+  CHECKPOINT_DAMAGED: { retryable: false, exitCode: 1 },
   REJECTS_ABOVE_LIMIT: { retryable: false, exitCode: 1 },
   REJECTS_UNWRITABLE: { retryable: false, exitCode: 1 },
   /** The address of metrics and health cannot be listened at. */
@@ -66,6 +70,10 @@ export class TidemarkError extends Error {
     this.details = details
   }
 }
+
+/** Ends messages of what no repetition mends: `Mend it, or ${BEGIN_ANEW}`. */
+export const BEGIN_ANEW =
+  'begin anew in empty places: name new ones for the state and every sink in the pipeline file (state, sinks, rejects), and run again'
 
 /** A condition that only a bug can break. Throws a plain Error: nothing may continue after it. */
 export function invariant(condition: unknown, message: string): asserts condition {

@@ -86,6 +86,13 @@ export function wholeNumber(text: string): number {
   return Number(text)
 }
 
+/** Of an option that names a partition. */
+export function partitionNumber(text: string): number {
+  if (!/^(0|[1-9]\d{0,5})$/.test(text))
+    throw new InvalidArgumentError('Expected the number of a partition, from 0.')
+  return Number(text)
+}
+
 export interface ActionStyle {
   /** Logs what it does: a program that runs for long. Its failure is a line of the log, too. */
   readonly logs?: boolean

@@ -2,9 +2,9 @@
  * The composition root: from a pipeline to the adapters that it names. Whatever is opened here is closed here, in the
  * opposite order, however the work ended.
  */
-import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
+import { randomBytes, randomUUID } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
 import type { OfflineDefinition, OnlineDefinition, Pipeline } from '../core/definition.ts'
@@ -30,6 +30,7 @@ import type { KafkaSource } from '../kafka/kafka-log.ts'
 import { LevelOnlineStore } from '../leveldb/online-store.ts'
 import { openOnlineCopy, openStateCopy } from '../leveldb/readers.ts'
 import type { OnlineStoreReader } from '../leveldb/readers.ts'
+import { restoreState, settleRestore } from '../leveldb/restore.ts'
 import { LevelPartitionState } from '../leveldb/state.ts'
 import { createRedisOnlineStore, openRedisReader } from '../redis/online-store.ts'
 import type { RedisReader } from '../redis/online-store.ts'
@@ -38,8 +39,12 @@ import { FileRejectSink } from '../rejects/file-reject-sink.ts'
 import { readLate } from '../rejects/read-rejects.ts'
 import { createFileLog } from '../source/file-log.ts'
 import { DeltaTableStore } from '../table/delta-table.ts'
-import { GenerationRecords } from '../table/generation-records.ts'
-import { LocalTableStorage } from '../table/local-storage.ts'
+import { GenerationRecords } from '../storage/generation-records.ts'
+import { DirectoryStorage } from '../storage/directory-storage.ts'
+import type { ObjectStorage } from '../storage/object-storage.ts'
+import { TABLE_FAULTS } from '../table/failure.ts'
+import { openCheckpoints } from './open-checkpoints.ts'
+import { openStorage, spillDirectory } from './open-storage.ts'
 import { packageVersion } from './version.ts'
 
 export interface Surroundings {
@@ -85,6 +90,8 @@ export async function openRunParts(
   const source = opened.add(openSource(pipeline, { clock, log }))
   if (isKafka(source)) await source.checkTimestamps()
   const tables = offline && (await openTables(pipeline, offline, opened, { clock, log }))
+  const kept = await openCheckpoints(pipeline, { clock, log })
+  if (kept) opened.add(kept)
   return {
     pipeline,
     source,
@@ -94,9 +101,16 @@ export async function openRunParts(
     decoder: openDecoder(pipeline, { clock, log }),
     peekState: (partition) => peekState(pipeline, partition),
     openState: (partition) => openState(pipeline, partition),
+    restoreState: async (partition, files) => {
+      const directory = stateDirectory(pipeline, partition)
+      await restoreState({ directory, files, pipeline: pipeline.name, partition })
+    },
+    checkpoints: kept?.store,
     online: online && opened.add(await openOnline(pipeline, online, clock)),
     tables: tables?.store,
-    generations: new GenerationRecords(tables?.storage ?? new LocalTableStorage(pipeline.state)),
+    generations: new GenerationRecords(
+      tables?.storage ?? kept?.storage ?? new DirectoryStorage(pipeline.state, TABLE_FAULTS),
+    ),
     rejects: opened.add(openRejects(pipeline, { clock, log })),
     clock,
     log,
@@ -157,6 +171,7 @@ export function stateDirectory(pipeline: Pipeline, partition: number): string {
 
 async function openState(pipeline: Pipeline, partition: number): Promise<LevelPartitionState> {
   const directory = stateDirectory(pipeline, partition)
+  await settleRestore(directory)
   makeDirectory('state', directory)
   return LevelPartitionState.open(directory)
 }
@@ -194,7 +209,7 @@ export async function openOnlineReader(
 
 export interface OpenTables {
   readonly store: DeltaTableStore
-  readonly storage: LocalTableStorage
+  readonly storage: ObjectStorage
   /** Reads the files of a table. */
   readonly database: DuckDb
 }
@@ -213,17 +228,16 @@ export async function openTables(
       memoryMb: DUCKDB_MEMORY_MB,
       threads: Math.min(2, availableParallelism()),
       concurrentMax: DUCKDB_CONCURRENT_MAX,
-      temporaryDirectory: spillDirectory(pipeline),
+      temporaryDirectory: spillDirectory(pipeline.state, 'duckdb'),
     }),
   )
-  const storage = new LocalTableStorage(offline.location)
+  const storage = opened.add(await openStorage(pipeline, offline.location, TABLE_FAULTS))
   const parquet = new ParquetWriter(database)
-  return { database, storage, store: new DeltaTableStore({ storage, parquet, clock, log }) }
-}
-
-/** With the state, on a disk with room; a command that only reads makes no state. */
-function spillDirectory({ state }: Pipeline): string {
-  return path.join(existsSync(state) ? state : tmpdir(), 'tidemark-duckdb')
+  return {
+    database,
+    storage,
+    store: new DeltaTableStore({ storage, parquet, clock, log, newId: randomUUID }),
+  }
 }
 
 function makeDirectory(what: string, directory: string): void {

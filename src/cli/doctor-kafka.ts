@@ -6,12 +6,13 @@ import { deadLetterFacts } from '../kafka/dead-letter-facts.ts'
 import { describeGroup } from '../kafka/group-description.ts'
 import type { GroupDescription } from '../kafka/group-description.ts'
 import type { KafkaSource } from '../kafka/kafka-log.ts'
-import { LocalTableStorage } from '../table/local-storage.ts'
-import { GenerationRecords } from '../table/generation-records.ts'
+import { TABLE_FAULTS } from '../table/failure.ts'
+import { GenerationRecords } from '../storage/generation-records.ts'
 import { peekState } from './compose.ts'
 import { checkLetterRetention, checkTopic } from './doctor-topic.ts'
 import type { Finding } from './finding.ts'
 import { groupWords } from './group-words.ts'
+import { openStorage } from './open-storage.ts'
 import { plural } from './words.ts'
 
 interface KafkaParts {
@@ -60,18 +61,21 @@ async function checkGroup(
   { log, surroundings }: KafkaParts,
 ): Promise<Finding[]> {
   try {
-    const { offline } = pipeline.sinks
-    const place =
-      offline &&
-      (await new GenerationRecords(new LocalTableStorage(offline.location)).knownIdentity())
     return judgeGroup(await describeGroup(log, surroundings), {
-      writesTables: offline !== undefined,
-      place,
+      writesTables: pipeline.sinks.offline !== undefined,
+      place: await placeOf(pipeline),
     })
   } catch (error) {
     if (!(error instanceof TidemarkError)) throw error
     return [{ check: 'group', verdict: 'problem', detail: error.message }]
   }
+}
+
+async function placeOf(pipeline: Pipeline): Promise<string | undefined> {
+  const { offline } = pipeline.sinks
+  if (offline === undefined) return undefined
+  await using storage = await openStorage(pipeline, offline.location, TABLE_FAULTS)
+  return await new GenerationRecords(storage).knownIdentity()
 }
 
 interface OwnPlace {
@@ -111,6 +115,6 @@ function elsewhereFinding(
     verdict: 'problem',
     detail: `${name} is in the group ${group} and writes ${theirs}; this pipeline file: ${ours}`,
     advice:
-      'all members write to the same sinks.offline, or the second is refused: name the same directory, or another source.kafka.group',
+      'all members write to the same sinks.offline, or the second is refused: name the same place, or another source.kafka.group',
   }
 }

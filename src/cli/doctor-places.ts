@@ -7,11 +7,21 @@ import { bytesWords } from './words.ts'
 
 const FREE_BYTES_LOW = 1024 ** 3
 
-export async function checkPlaces({ state, sinks, rejects }: Pipeline): Promise<Finding[]> {
+export async function checkPlaces({
+  state,
+  sinks,
+  checkpoints,
+  rejects,
+}: Pipeline): Promise<Finding[]> {
   const places: [check: string, directory: string][] = [['state', state]]
   if (rejects.topic === undefined) places.push(['dead letters', rejects.directory])
   if (sinks.online?.kind === 'leveldb') places.push(['online store', sinks.online.directory])
-  if (sinks.offline) places.push(['tables', sinks.offline.location])
+  for (const [check, location] of [
+    ['tables', sinks.offline?.location],
+    ['checkpoints', checkpoints?.location],
+  ] as const) {
+    if (location?.kind === 'directory') places.push([check, location.directory])
+  }
   return Promise.all(places.map(([check, directory]) => checkPlace(check, directory)))
 }
 

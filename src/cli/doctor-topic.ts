@@ -5,6 +5,7 @@ import { position } from '../core/event.ts'
 import type { StateHead } from '../engine/ports.ts'
 import type { KafkaSource, TopicStanding } from '../kafka/kafka-log.ts'
 import type { TopicFacts } from '../kafka/topic-facts.ts'
+import { BEGIN_ANEW } from '../errors.ts'
 import type { Finding } from './finding.ts'
 import { countWords, bytesWords, durationWords, plural } from './words.ts'
 
@@ -91,8 +92,7 @@ function startFinding(
       check,
       verdict: 'problem',
       detail: `the state needs ${position(topic, partition, nextOffset)} next, and the topic begins at offset ${starts[partition] ?? 0}: what lies between was removed`,
-      advice:
-        'bring the records back into a topic, or begin anew in empty places (state, sinks); OFFSET_GONE in docs/errors.md',
+      advice: `start again where a checkpoint beyond it is kept, else ${BEGIN_ANEW}; OFFSET_GONE in docs/errors.md`,
     }
   }
   const known = new Map(heads.map((head) => [head.partition, head.nextOffset]))

@@ -1,6 +1,6 @@
 /**
  * What a careful colleague would look at before a run: the places, the servers, the clock, and a sample of the records.
- * Findings only; nothing is written.
+ * Findings only; nothing is written but a probe in a bucket.
  */
 import { createCalendar } from '../core/day.ts'
 import type { Pipeline } from '../core/definition.ts'
@@ -14,6 +14,7 @@ import { checkKeys } from './doctor-keys.ts'
 import { checkPlaces } from './doctor-places.ts'
 import { checkRedis } from './doctor-redis.ts'
 import { checkRegistry } from './doctor-registry.ts'
+import { checkBuckets } from './doctor-storage.ts'
 import { checkDisorder, checkEventTimes, checkRejects } from './doctor-records.ts'
 import { checkRecordClock } from './doctor-topic.ts'
 import type { Finding } from './finding.ts'
@@ -42,6 +43,7 @@ export async function examinePipeline(request: DoctorRequest): Promise<Finding[]
     },
     checkClock(clock),
     ...(await checkPlaces(pipeline)),
+    ...(await checkBuckets(pipeline)),
     ...(online?.kind === 'redis'
       ? await checkRedis(online, { pipeline: pipeline.name, clock })
       : []),

@@ -1,6 +1,7 @@
 /** Metrics and health of a run, served where the pipeline file says so (`http`). */
 import { readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
+import type { Pipeline } from '../core/definition.ts'
 import { planViews } from '../core/view-plan.ts'
 import type { RunParts, RunProgress } from '../engine/parts.ts'
 import type { RecordSource } from '../engine/ports.ts'
@@ -9,8 +10,11 @@ import type { Health } from '../http/health.ts'
 import { serveOperations } from '../http/server.ts'
 import { createMetrics } from '../metrics/metrics.ts'
 import type { RedisOnlineStore } from '../redis/online-store.ts'
+import type { ObjectStorage } from '../storage/object-storage.ts'
+import { TABLE_FAULTS } from '../table/failure.ts'
 import { isKafka, stateDirectory } from './compose.ts'
 import type { OpenedParts } from './compose.ts'
+import { openStorage } from './open-storage.ts'
 import { packageVersion } from './version.ts'
 
 type WatchedParts = Pick<RunParts, 'pipeline' | 'source' | 'online' | 'clock' | 'log'>
@@ -29,6 +33,8 @@ export async function openOperations(
   const { http } = pipeline
   if (http === undefined) return () => undefined
   let last: RunProgress | undefined
+  const { offline } = pipeline.sinks
+  const tables = offline && opened.add(await openStorage(pipeline, offline.location, TABLE_FAULTS))
   const metrics = createMetrics({
     pipeline,
     topic: source.topic,
@@ -38,7 +44,7 @@ export async function openOperations(
     extras: {
       sourceReachable: () => sourceTrouble(source) === undefined,
       stateBytes: () => stateBytes(parts, last),
-      tableBytes: () => tableBytes(parts),
+      tableBytes: () => tableBytes(pipeline, tables),
       evictedKeys: () => evictedKeys(parts),
     },
   })
@@ -79,25 +85,31 @@ async function stateBytes(
 }
 
 /** Tables of the pipeline's views; another pipeline's may stand beside them. */
-async function tableBytes({ pipeline }: WatchedParts): Promise<ReadonlyMap<string, number>> {
+async function tableBytes(
+  pipeline: Pipeline,
+  storage: ObjectStorage | undefined,
+): Promise<ReadonlyMap<string, number>> {
   const sizes = new Map<string, number>()
-  const location = pipeline.sinks.offline?.location
-  if (location === undefined) return sizes
+  if (storage === undefined) return sizes
   for (const { tableName } of planViews(pipeline)) {
-    for (const table of [tableName, `${tableName}__tiles`])
-      sizes.set(table, await directoryBytes(path.join(location, table)))
+    for (const table of [tableName, `${tableName}__tiles`]) {
+      const files = await storage.list(`${table}/`)
+      sizes.set(
+        table,
+        files.reduce((sum, { bytes }) => sum + bytes, 0),
+      )
+    }
   }
   return sizes
 }
 
-/** Files come and go meanwhile; what is gone has no size. */
+/** Of a state: copies for readers and checkpoints, in folders of their own, are links. Files come and go; what is gone has no size. */
 async function directoryBytes(directory: string): Promise<number> {
   let bytes = 0
   const entries = await readdir(directory, { withFileTypes: true }).catch(() => [])
   for (const entry of entries) {
-    const at = path.join(directory, entry.name)
-    if (entry.isDirectory()) bytes += await directoryBytes(at)
-    else bytes += (await stat(at).catch(() => undefined))?.size ?? 0
+    if (!entry.isFile()) continue
+    bytes += (await stat(path.join(directory, entry.name)).catch(() => undefined))?.size ?? 0
   }
   return bytes
 }

@@ -54,6 +54,8 @@ export async function previewPipeline(
       lease: undefined,
       openState: () => MemoryPartitionState.open(),
       peekState: () => Promise.resolve(undefined),
+      restoreState: () => Promise.reject(new Error('there are no checkpoints here')),
+      checkpoints: undefined,
       online,
       tables: undefined,
       generations: new MemoryGenerations(),

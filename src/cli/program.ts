@@ -1,5 +1,6 @@
 /** All commands, in the order in which a new user meets them. `docs/commands.md` is generated from it. */
 import { Command } from 'commander'
+import { checkpointCommand } from './commands/checkpoint.ts'
 import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { explainCommand } from './commands/explain.ts'
@@ -36,6 +37,7 @@ export function createProgram(version: string): Command {
     getCommand(),
     explainCommand(),
     tableCommand(),
+    checkpointCommand(),
     lateCommand(),
     demoCommand(),
   ]) {

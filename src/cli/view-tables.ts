@@ -6,6 +6,7 @@ import { planViews } from '../core/view-plan.ts'
 import type { ViewPlan } from '../core/view-plan.ts'
 import { TidemarkError } from '../errors.ts'
 import type { DeltaTable } from '../table/delta-table.ts'
+import { locationText } from '../storage/location.ts'
 import { describeTable } from '../table/view.ts'
 import type { TableDescription } from '../table/view.ts'
 import type { Call } from './command.ts'
@@ -43,7 +44,7 @@ export async function existingTables(
   if (existing.length > 0) return existing
   throw new TidemarkError(
     'USAGE',
-    `there are no tables of ${viewName ?? pipeline.name} in ${offline.location} yet. \`tidemark run\` makes them`,
+    `there are no tables of ${viewName ?? pipeline.name} in ${locationText(offline.location)} yet. \`tidemark run\` makes them`,
   )
 }
 

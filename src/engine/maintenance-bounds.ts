@@ -2,6 +2,9 @@
  * What house-keeping may touch: a tile is dropped only when nothing that is still owed can read it. Dropping it shows
  * nowhere: no record can reach its day any more, no slot whose rows it is in waits for the table, and the online store
  * has acknowledged a day on which it no longer counts.
+ *
+ * Time is that of the last commit. The fold may be days ahead of it: what it has closed is not dirty yet, and after a crash all
+ * of it is folded again, by a watermark that has not come so far.
  */
 import type { PartitionTime } from '../core/partition-time.ts'
 import type { OnlineFollower } from './online-follower.ts'
@@ -19,15 +22,16 @@ export function maintenanceBounds(parts: {
   readonly table: TableFollower | undefined
 }): MaintenanceBounds {
   const { context, online, table } = parts
+  const { committed } = context
   const { time } = parts.batchFold
   const oldestDirty = table?.oldestDirtyDay ?? Infinity
   const asOf = online?.asOf ?? Infinity
   // A tile of day d counts until the rows of d + longest window.
-  const lastReadable = Math.min(time.finalDay + 1, oldestDirty, asOf)
+  const lastReadable = Math.min(committed.finalDay + 1, oldestDirty, asOf)
   const evictBefore = context.views.map(({ longestWindow }) => lastReadable - longestWindow)
-  const horizonMs = time.watermark - context.pipeline.event.duplicatesWithinMs
+  const horizonMs = committed.watermark - context.pipeline.event.duplicatesWithinMs
   return {
-    settleBefore: time.logClosedDay + 1,
+    settleBefore: time.closedBy(committed.watermark) + 1,
     evictBefore,
     forgetIdsBefore: time.closedBy(horizonMs) + 1,
     limit: PIECE_LIMIT,

@@ -67,6 +67,10 @@ export class PartitionMeters {
   readonly tableDelay = new Distribution(DELAY_BOUNDS)
   /** How long a table transaction took, its files included. */
   readonly tableSeconds = new Distribution(DURATION_BOUNDS)
+  /** How long the loop stood still for a snapshot. */
+  readonly snapshotSeconds = new Distribution(DURATION_BOUNDS)
+  /** How long storing a checkpoint took, retries included. */
+  readonly checkpointSeconds = new Distribution(DELAY_BOUNDS)
   /** Effects on sinks that failed and are tried again. */
   retries = 0
   /** By view: value readable - the oldest untold record's timestamp, per value. The objective is the view's `freshness`. */

@@ -156,8 +156,11 @@ export class OnlineFollower {
     const { origin, online } = this.#last
     const { stored, reason } = await this.#marker.meet(online, origin)
     const scan = online?.scan
-    const isOurs = scan !== undefined && stored?.scanId === scan.id
-    if (isOurs && scan.incarnation === this.#store.incarnation) this.#scan = ScanTask.resume(scan)
+    const isOurs =
+      scan?.generation === this.#context.generation &&
+      scan.incarnation === this.#store.incarnation &&
+      stored?.scanId === scan.id
+    if (isOurs) this.#scan = ScanTask.resume(scan)
     else this.#scanReason = reason
     this.#met = true
   }
@@ -248,13 +251,14 @@ export class OnlineFollower {
 
   /** Writes the scan's id beside the old position. Undefined where the store may have lost data meanwhile. */
   async #beginScan(incarnation: string): Promise<ScanTask | undefined> {
-    const { committed, run, partition } = this.#context
+    const { committed, run, partition, generation } = this.#context
     const { closedDay, nextOffset } = committed
     const reason = this.#scanReason ?? 'sweep'
     const count = (this.#scans[reason] ?? 0) + 1
     this.#scans[reason] = count
     const scan = ScanTask.begin(reason, {
       id: `${run}.${partition}.${reason}.${count}`,
+      generation,
       from: reason === 'generation' ? { position: 0, asOf: BEFORE_ALL_DAYS } : this.#marker.now,
       startedAt: nextOffset,
       asOf: closedDay === -Infinity ? BEFORE_ALL_DAYS : closedDay + 1,

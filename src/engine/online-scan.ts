@@ -45,16 +45,18 @@ export class ScanTask {
     reason: ScanReason,
     start: {
       readonly id: string
+      readonly generation: number
       readonly from: { readonly position: number; readonly asOf: DayIndex }
       readonly startedAt: number
       readonly asOf: DayIndex
       readonly incarnation: string
     },
   ): ScanTask {
-    const { id, from, startedAt, asOf, incarnation } = start
+    const { id, generation, from, startedAt, asOf, incarnation } = start
     const walks = reason === 'loss' || reason === 'generation'
     const scan = {
       id,
+      generation,
       position: from.position,
       fromAsOf: from.asOf,
       startedAt,
@@ -174,22 +176,22 @@ export class ScanTask {
           },
         )
         const held = page.values.filter((value) => !isEmptied(value, generation))
-        const orphans = await turns.read(async () => {
+        const { orphans, nextOffset } = await turns.read(async () => {
           const keys = held.map(({ entity }) => ({ entity, slot: slotOf(entity, slots) }))
           const found = await state.entities(view, keys)
-          return keys.filter((_, i) => found[i] === undefined).map(({ entity }) => entity)
+          return {
+            orphans: held.filter((_, i) => found[i] === undefined),
+            nextOffset: committed.nextOffset,
+          }
         })
         await teller.tell(
-          orphans.map((entity) => {
-            const empty = teller.value(view, {
-              entity,
-              offset: committed.nextOffset - 1,
-              tiles: [],
-            })
-            return {
-              ...empty,
-              version: { generation, offset: committed.nextOffset - 1, day: this.asOf },
-            }
+          orphans.map(({ entity, version }) => {
+            // One of an earlier generation whose last record the state has passed keeps that record in its version. Any other may
+            // be older than what a zombie knows, in a store that lost data: nothing up to here may come back.
+            const isForgotten = version.generation < generation && version.offset < nextOffset
+            const offset = isForgotten ? version.offset : nextOffset - 1
+            const empty = teller.value(view, { entity, offset, tiles: [] })
+            return { ...empty, version: { generation, offset, day: this.asOf } }
           }),
         )
         cursor = page.next

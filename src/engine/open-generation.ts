@@ -11,9 +11,9 @@ import { policyDifferences, recordOf } from '../core/generation.ts'
 import type { GenerationRecord } from '../core/generation.ts'
 import { planViews } from '../core/view-plan.ts'
 import type { ViewPlan } from '../core/view-plan.ts'
-import { TidemarkError } from '../errors.ts'
+import { BEGIN_ANEW, TidemarkError } from '../errors.ts'
 import type { RunParts } from './parts.ts'
-import type { RecordSource, StateHead, Topology } from './ports.ts'
+import type { GenerationStore, RecordSource, StateHead, Topology } from './ports.ts'
 
 interface OpenedGeneration {
   readonly record: GenerationRecord
@@ -28,7 +28,7 @@ export async function openGeneration(
   const { pipeline, generations } = parts
   const heads = once(() => peekHeads(parts, topology.partitions))
   for (;;) {
-    const stored = parseRecord((await generations.list()).at(-1)?.record)
+    const stored = (await newest(generations)) ?? (await newestBesideStates(generations, heads))
     const record = stored
       ? await nextRecord(parts, { stored, topology, heads })
       : await firstRecord(parts, topology, heads)
@@ -60,6 +60,7 @@ async function firstRecord(
 ): Promise<GenerationRecord> {
   const origins = await source.origins()
   const known = await heads()
+  for (const head of known) if (head !== undefined) checkUnrecorded(pipeline, topology, head)
   return recordOf(pipeline, planViews(pipeline), {
     generation: 1,
     zoneData,
@@ -68,8 +69,36 @@ async function firstRecord(
   })
 }
 
-function parseRecord(text: string | undefined): GenerationRecord | undefined {
-  return text === undefined ? undefined : (JSON.parse(text) as GenerationRecord)
+/**
+ * Beside a state whose record is gone the first one may be written anew, if that is what the state was built with.
+ * @throws SOURCE_CHANGED, DEFINITION_CHANGED
+ */
+function checkUnrecorded(pipeline: Pipeline, { partitions }: Topology, head: StateHead): void {
+  checkPartitions(pipeline, head.partitions, partitions)
+  const hashes = (views: readonly { name: string; version: number; hash: string }[]): string =>
+    JSON.stringify(views.map(({ name, version, hash }) => `${name}@${version} ${hash}`).toSorted())
+  if (head.generation === 1 && hashes(head.views) === hashes(pipeline.views)) return
+  throw new TidemarkError(
+    'DEFINITION_CHANGED',
+    `${pipeline.name}: the state of partition ${head.partition} is of generation ${head.generation}, whose record is missing (${RECORDS}), and it was not built with the views as the pipeline file has them now, or not with them alone. ` +
+      `Nothing was written. Bring the record back from a copy, undo the change of the file, or ${BEGIN_ANEW}`,
+  )
+}
+
+const RECORDS = '_tidemark/generations, beside the tables or the states'
+
+async function newest(generations: GenerationStore): Promise<GenerationRecord | undefined> {
+  const record = (await generations.list()).at(-1)?.record
+  return record === undefined ? undefined : (JSON.parse(record) as GenerationRecord)
+}
+
+/** An answer without records may be older than the states that were found since: another process begins just now. */
+async function newestBesideStates(
+  generations: GenerationStore,
+  heads: Heads,
+): Promise<GenerationRecord | undefined> {
+  const hasStates = (await heads()).some((head) => head !== undefined)
+  return hasStates ? newest(generations) : undefined
 }
 
 async function nextRecord(
@@ -116,7 +145,7 @@ function checkLog(
   throw new TidemarkError(
     'SOURCE_CHANGED',
     `${topic} is another log than the one that this pipeline was built from: it was deleted and made again (id ${before}, now ${now}). ` +
-      'Nothing was read. Begin anew in empty places (state, sinks), or name the topic that holds the old records',
+      `Nothing was read. Name the topic that holds the old records in source.kafka.topic, or ${BEGIN_ANEW}`,
   )
 }
 
@@ -126,7 +155,7 @@ function checkPartitions({ name }: Pipeline, before: number, now: number): void 
   throw new TidemarkError(
     'SOURCE_CHANGED',
     `${name}: the log had ${before} partitions and has ${now} now, so keys may have moved between them. Nothing was read. ` +
-      'Bring the old number back, or begin anew in empty places (state, sinks) on the log as it is',
+      `Make a new log with ${now} partitions, copy what is needed of the old one into it by key, and ${BEGIN_ANEW}`,
   )
 }
 
@@ -169,8 +198,7 @@ function changed(
     'DEFINITION_CHANGED',
     `${pipeline.name}: the pipeline file no longer means what generation ${generation} of the state and the tables was built with:\n` +
       differences.map((difference) => `  ${difference}`).join('\n') +
-      '\nNothing was written. Undo the change, or begin anew in empty places (state, sinks). ' +
-      'tidemark validate --against OLD tells what each change asks for',
+      `\nNothing was written. Undo the change (tidemark validate --against OLD tells what each one asks for), or ${BEGIN_ANEW}`,
     { details: { differences } },
   )
 }

@@ -7,8 +7,9 @@ import type { DayIndex } from '../core/day.ts'
 import { NO_TIME, PartitionTime } from '../core/partition-time.ts'
 import { TileCodec } from '../core/tile-codec.ts'
 import type { ViewPlan } from '../core/view-plan.ts'
-import { TidemarkError } from '../errors.ts'
+import { BEGIN_ANEW, TidemarkError } from '../errors.ts'
 import { BatchFold } from './batch-fold.ts'
+import { CheckpointFollower } from './checkpoint-follower.ts'
 import { IdleTicks } from './idle-ticks.ts'
 import { OnlineFollower } from './online-follower.ts'
 import { noteCommitted } from './partition-context.ts'
@@ -16,10 +17,16 @@ import type { Committed, PartitionContext } from './partition-context.ts'
 import { PartitionTask } from './partition-task.ts'
 import { PartitionMeters } from './meters.ts'
 import type { RunParts } from './parts.ts'
-import type { PartitionReader, PartitionState, StateHead, ViewState } from './ports.ts'
+import type {
+  FeatureTable,
+  PartitionReader,
+  PartitionState,
+  StateHead,
+  ViewState,
+} from './ports.ts'
 import { retryForEver } from './retry.ts'
 import { TableFollower } from './table-follower.ts'
-import type { ViewTables } from './table-follower.ts'
+import type { ViewTables } from './table-lane.ts'
 import { ReadTurns } from './turns.ts'
 
 export interface OpenPartition {
@@ -27,6 +34,7 @@ export interface OpenPartition {
   readonly task: PartitionTask
   readonly online: OnlineFollower | undefined
   readonly table: TableFollower | undefined
+  readonly checkpoints: CheckpointFollower | undefined
   readonly reader: PartitionReader
   /** Aborted once the loop has left: ends the followers. */
   readonly left: AbortController
@@ -54,38 +62,25 @@ export async function openPartition(
   assignment: Assignment,
   state: PartitionState,
 ): Promise<OpenPartition> {
-  const { partition, views, tables } = assignment
+  const { partition, tables } = assignment
   const head = openHead(parts, assignment, state.head)
   const reader = await openReader(parts, assignment, head.nextOffset)
   checkLog(parts, head, await reader.identity())
   const calendar = createCalendar(parts.pipeline.time.zone)
-  const time = new PartitionTime(
-    calendar,
-    { ...parts.pipeline.time, origin: head.origin },
-    head.time,
-  )
-  const committed = committedAt(time, head)
+  const policy = { ...parts.pipeline.time, origin: head.origin }
+  const time = new PartitionTime(calendar, policy, head.time)
   const left = new AbortController()
   const context: PartitionContext = {
-    partition,
-    pipeline: parts.pipeline,
-    views,
-    codecs: views.map((view, i) => new TileCodec(view.layout, head.views[i]?.layouts ?? [])),
+    ...contextOf(parts, assignment, head),
     calendar,
-    generation: assignment.generation,
-    slots: assignment.slots,
-    run: parts.run,
     state,
-    turns: new ReadTurns(parts.clock),
-    clock: parts.clock,
-    log: parts.log,
-    meters: new PartitionMeters(views.map(({ definition }) => definition.freshnessMs / 1_000)),
     signal: AbortSignal.any([assignment.failed, left.signal]),
-    committed,
+    committed: committedAt(time, head),
   }
   const { online: store } = parts
   const online = store && new OnlineFollower(context, store, head)
   const table = tables.length === 0 ? undefined : await openTable(context, tables, head)
+  const checkpoints = parts.checkpoints && new CheckpointFollower(context, parts.checkpoints)
   const task = new PartitionTask({
     context,
     topic: parts.source.topic,
@@ -96,6 +91,7 @@ export async function openPartition(
     batchFold: new BatchFold(context, { time, rejects: head.rejects, topic: parts.source.topic }),
     online,
     table,
+    checkpoints,
     ticks: openTicks(parts, online, table),
     stopAt: assignment.untilEnd
       ? await askAgain(parts, assignment, () => reader.endOffset())
@@ -104,7 +100,27 @@ export async function openPartition(
     failed: assignment.failed,
     publish: (nextOffset) => parts.lease?.publish(partition, nextOffset),
   })
-  return { context, task, online, table, reader, left }
+  return { context, task, online, table, checkpoints, reader, left }
+}
+
+function contextOf(
+  { pipeline, run, clock, log }: RunParts,
+  { partition, views, generation, slots }: Assignment,
+  head: StateHead,
+): Omit<PartitionContext, 'calendar' | 'state' | 'signal' | 'committed'> {
+  return {
+    partition,
+    pipeline,
+    views,
+    codecs: views.map((view, i) => new TileCodec(view.layout, head.views[i]?.layouts ?? [])),
+    generation,
+    slots,
+    run,
+    turns: new ReadTurns(clock),
+    clock,
+    log,
+    meters: new PartitionMeters(views.map(({ definition }) => definition.freshnessMs / 1_000)),
+  }
 }
 
 function openReader(
@@ -151,6 +167,8 @@ function committedAt(time: PartitionTime, head: StateHead): Committed {
   const committed = {
     nextOffset: 0,
     closedDay: 0,
+    completeDay: 0,
+    sawEnd: false,
     finalDay: 0,
     watermark: 0,
     completeFrom: undefined,
@@ -210,7 +228,7 @@ function checkLog({ source }: RunParts, head: StateHead, identity: string | unde
   throw new TidemarkError(
     'SOURCE_CHANGED',
     `${source.topic}[${head.partition}] is another log than the one that the state was built from: it was deleted and made again. ` +
-      'Nothing was read. Either bring the old log back, or begin anew: move the state, the tables and the online store away and run again',
+      `Nothing was read. Bring the old log back, or ${BEGIN_ANEW}`,
   )
 }
 
@@ -220,6 +238,7 @@ async function openTable(
   head: StateHead,
 ): Promise<TableFollower> {
   const { partition, state } = context
+  const { versions } = head.table
   const complete = await Promise.all(
     tables.map(async ({ rows, tiles }) => ({
       rows: (await rows.complete()).get(partition),
@@ -233,12 +252,30 @@ async function openTable(
       state: head.table.complete[view] ?? undefined,
     })
   })
+  for (const [view, { rows, tiles }] of tables.entries()) {
+    await checkVersion(rows, versions?.[view]?.rows)
+    await checkVersion(tiles, versions?.[view]?.tiles)
+  }
   const closedAt = new Map(head.time.tickCloses)
   for (const { day, timestamp } of await state.milestones()) {
     if (!Number.isNaN(timestamp)) closedAt.set(day, timestamp)
   }
-  return new TableFollower(context, { tables, complete, dirty: await state.dirtySlots(), closedAt })
+  const dirty = await state.dirtySlots()
+  return new TableFollower(context, { tables, complete, versions, dirty, closedAt })
 }
+
+/** What the state holds for written must be in the table: corrections of days that were complete long before, too. */
+async function checkVersion(table: FeatureTable, written: number | undefined): Promise<void> {
+  const version = await table.version()
+  if (written === undefined || version >= written) return
+  throw new TidemarkError(
+    'TABLE_REFUSED',
+    `the table ${table.spec.name} is at version ${version}, but the state has written version ${written} of it: it was deleted, or is an older copy. ${BRING_BACK}`,
+  )
+}
+
+const BRING_BACK =
+  'Nothing was written. Bring the table back; or move the state, and checkpoints of it, away too and run again: the log fills both'
 
 /** A table that lacks days which the state had written was deleted or brought back from an older copy. */
 function checkTable(
@@ -253,7 +290,6 @@ function checkTable(
   if (state === undefined || (table !== undefined && table >= state)) return
   throw new TidemarkError(
     'TABLE_REFUSED',
-    `the table of ${view} holds partition ${partition} ${table === undefined ? 'for no day' : `up to ${formatDay(table)}`}, but the state has written it up to ${formatDay(state)}: it was deleted, or is an older copy. ` +
-      'Nothing was written. Bring the table back; or move the state away too and run again: the log fills both',
+    `the table of ${view} holds partition ${partition} ${table === undefined ? 'for no day' : `up to ${formatDay(table)}`}, but the state has written it up to ${formatDay(state)}: it was deleted, or is an older copy. ${BRING_BACK}`,
   )
 }

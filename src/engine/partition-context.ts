@@ -35,6 +35,13 @@ export interface Committed {
   nextOffset: number
   /** Last closed day; -Infinity before the first event. */
   closedDay: DayIndex
+  /**
+   * Last day that a table may call complete. Days that only a tick has closed count once the end of the log has been seen: an owner
+   * that begins anew takes over ticks of the one before it, and has yet to read what that one knew of these days.
+   */
+  completeDay: DayIndex
+  /** The end of the log has been reached since the partition was opened. */
+  sawEnd: boolean
   /** Last day into which no record can come any more. */
   finalDay: DayIndex
   watermark: number
@@ -51,6 +58,7 @@ export function noteCommitted(
   committed.nextOffset = at.nextOffset
   committed.catchingUp = at.catchingUp
   committed.closedDay = time.closedDay
+  committed.completeDay = committed.sawEnd ? time.closedDay : time.logClosedDay
   committed.finalDay = time.finalDay
   committed.watermark = time.watermark
   committed.completeFrom = time.state.completeFrom

@@ -5,18 +5,17 @@
 import { TidemarkError } from '../errors.ts'
 import { openPartition } from './open-partition.ts'
 import type { Assignment, OpenPartition } from './open-partition.ts'
+import { openBeyond, openState } from './open-state.ts'
 import type { PartitionProgress, RunParts } from './parts.ts'
 import type { PartitionState } from './ports.ts'
-
-/** How long a new owner waits for the former one, on the same disk, to release a partition's state. */
-const LOCK_WAIT_MS = 120_000
-const LOCK_RETRY_MS = 250
-const LOCK_TOLD_EVERY_MS = 10_000
+import type { StateWish } from './restore.ts'
 
 /** What the partitions of a run have in common. */
 export type SharedAssignment = Omit<Assignment, 'partition' | 'origin' | 'failed' | 'stop'> & {
   /** By partition. */
   readonly origins: readonly number[]
+  /** Of the log as a whole, where the record has one. */
+  readonly logIdentity: string | undefined
 }
 
 interface Held {
@@ -139,22 +138,33 @@ export class PartitionSet {
 
   async #run(held: Held): Promise<void> {
     const { partition, stop } = held
-    const { origins, ...shared } = this.#shared
-    const state = await this.#openState(partition, stop.signal)
+    const { origins, logIdentity, ...shared } = this.#shared
+    const assignment: Assignment = {
+      ...shared,
+      partition,
+      origin: origins[partition] ?? 0,
+      failed: this.#failed.signal,
+      stop: stop.signal,
+    }
+    const signal = AbortSignal.any([stop.signal, this.#failed.signal])
+    const wish: StateWish = { ...assignment, logIdentity, signal }
+    const state = await openState(this.#parts, wish)
     if (state === undefined) return
+    const offset = state.head?.nextOffset ?? assignment.origin
     try {
-      if (state.head === undefined) this.#tellBeginning(partition, origins[partition] ?? 0)
-      const opened = await openPartition(
-        this.#parts,
-        {
-          ...shared,
-          partition,
-          origin: origins[partition] ?? 0,
-          failed: this.#failed.signal,
-          stop: stop.signal,
-        },
-        state,
-      )
+      await this.#runOn(held, assignment, state)
+    } catch (cause) {
+      const isGone = cause instanceof TidemarkError && cause.code === 'OFFSET_GONE'
+      if (!isGone || held.opened !== undefined) throw cause
+      const newer = await openBeyond(this.#parts, { ...wish, offset }, cause)
+      if (newer) await this.#runOn(held, assignment, newer)
+    }
+  }
+
+  /** Closes the state at the end, however that comes. */
+  async #runOn(held: Held, assignment: Assignment, state: PartitionState): Promise<void> {
+    try {
+      const opened = await openPartition(this.#parts, assignment, state)
       held.opened = opened
       this.#onChange()
       try {
@@ -167,45 +177,13 @@ export class PartitionSet {
     }
   }
 
-  /** The former owner may need a moment, or be a process that sleeps. Undefined where it was revoked meanwhile. */
-  async #openState(partition: number, stop: AbortSignal): Promise<PartitionState | undefined> {
-    const { clock, log, lease } = this.#parts
-    const startedMs = clock.monotonicMs()
-    let toldMs = -Infinity
-    while (!stop.aborted && !this.#failed.signal.aborted) {
-      try {
-        return await this.#parts.openState(partition)
-      } catch (error) {
-        const isLocked = error instanceof TidemarkError && error.code === 'STATE_LOCKED'
-        const waitedMs = clock.monotonicMs() - startedMs
-        if (!isLocked || lease === undefined || waitedMs > LOCK_WAIT_MS) throw error
-        if (clock.monotonicMs() - toldMs >= LOCK_TOLD_EVERY_MS) {
-          toldMs = clock.monotonicMs()
-          const left = Math.ceil((LOCK_WAIT_MS - waitedMs) / 1_000)
-          log.info(
-            { partition },
-            `${this.#positionOf(partition)}: its former owner has the state open; waiting for it, ${left} s at most`,
-          )
-        }
-        await clock.sleep(LOCK_RETRY_MS, stop)
-      }
-    }
-    return undefined
-  }
-
-  #tellBeginning(partition: number, origin: number): void {
-    this.#parts.log.info(
-      { partition, origin },
-      `${this.#positionOf(partition)}: no state here, beginning at the origin, offset ${origin}`,
-    )
-  }
-
   #positionOf(partition: number): string {
     return `${this.#parts.source.topic}[${partition}]`
   }
 
   /** The loop and its followers; whichever fails first stops the run. */
-  async #runOpened({ context, task, online, table, left }: OpenPartition): Promise<void> {
+  async #runOpened(opened: OpenPartition): Promise<void> {
+    const { context, task, online, table, checkpoints, left } = opened
     const guard = async (part: Promise<void>): Promise<void> => {
       try {
         await part
@@ -213,7 +191,7 @@ export class PartitionSet {
         if (!left.signal.aborted) this.fail(cause)
       }
     }
-    const followers = [online, table].flatMap((follower) =>
+    const followers = [online, table, checkpoints].flatMap((follower) =>
       follower ? [guard(follower.run())] : [],
     )
     await guard(task.run())
@@ -221,6 +199,9 @@ export class PartitionSet {
     context.turns.close(new Error('the partition has stopped'))
     online?.wake()
     table?.wake()
+    checkpoints?.wake()
     await Promise.all(followers)
+    // The next owner, on whatever machine, begins where this one ended.
+    if (checkpoints && !this.hasFailed) await checkpoints.handOver()
   }
 }

@@ -92,9 +92,10 @@ export class PartitionTask {
       if (this.#isCommitDue()) await this.#commit()
       await this.#maintain()
       if (await this.#drainedAtEnd()) break
-      const batch = this.#mayFold() ? await this.#feed.next() : undefined
+      const asks = this.#mayFold()
+      const batch = asks ? await this.#feed.next() : undefined
       if (batch) await this.#fold(batch)
-      else await this.#rest()
+      else await this.#rest({ hasWaited: asks && this.#feed.waited })
     }
     if (!failed.aborted) await this.#leave()
     this.#phase = 'stopped'
@@ -131,12 +132,13 @@ export class PartitionTask {
   }
 
   /** Nothing to fold now: time may tick, and house-keeping has its chance. */
-  async #rest(): Promise<void> {
+  async #rest({ hasWaited }: { readonly hasWaited: boolean }): Promise<void> {
     const { context, ticks, reader, batchFold } = this.#parts
     if (this.#isHeld()) ticks.noteBusy('held')
     else if (reader.lag(this.#nextOffset) > 0) ticks.noteBusy('behind')
     else {
       this.#advancedMs = context.clock.monotonicMs()
+      this.#noteEnd()
       if (this.#parts.stopAt === undefined) {
         this.#reachEnd()
         this.#applyTick(ticks.claim(batchFold.time) ?? (await ticks.tick(batchFold.time)))
@@ -146,7 +148,7 @@ export class PartitionTask {
       ? Math.min(POLL_MS, context.pipeline.commit.intervalMs)
       : POLL_MS
     // A log that is followed waits itself, and ends its wait when a record comes.
-    if (!this.#maintenanceDue && !this.#feed.waited) await context.turns.wakeup.wait(waitMs)
+    if (!this.#maintenanceDue && !hasWaited) await context.turns.wakeup.wait(waitMs)
   }
 
   /** The followers must not go on saving their strength: no commit may come to tell them. */
@@ -157,6 +159,16 @@ export class PartitionTask {
     context.committed.catchingUp = false
     online?.wake()
     table?.wake()
+  }
+
+  /** All that the log holds is committed. */
+  #noteEnd(): void {
+    const { context, table } = this.#parts
+    const { committed } = context
+    if (committed.sawEnd || this.#hasUncommitted()) return
+    committed.sawEnd = true
+    committed.completeDay = committed.closedDay
+    table?.reachedEnd()
   }
 
   /** Days that a tick closed are dirtied before the next record's offset. */
@@ -215,6 +227,7 @@ export class PartitionTask {
     const sawEnd = this.#feed.foundNothing && this.#parts.reader.lag(this.#nextOffset) === 0
     if (this.#nextOffset < stopAt && !sawEnd) return false
     if (this.#hasUncommitted()) await this.#commit()
+    this.#noteEnd()
     this.#phase = 'draining'
     online?.drain()
     table?.drain()

@@ -1,5 +1,6 @@
 /** What a run is made of. The command line builds the adapters and hands them in; the engine knows only the ports. */
 import type { Pipeline } from '../core/definition.ts'
+import type { CheckpointStore } from './checkpoint-port.ts'
 import type {
   Clock,
   Decoder,
@@ -24,10 +25,20 @@ export interface RunParts {
   readonly decoder: Decoder
   /** @throws STATE_LOCKED, STATE_DAMAGED */
   openState(partition: number): Promise<PartitionState>
+  /**
+   * Makes the files of a checkpoint the partition's state on this machine. One that is there is moved aside, whole, and deleted
+   * only once the new one stands. @throws STATE_LOCKED, STATE_WRITE_FAILED, and what reading the files throws
+   */
+  restoreState(
+    partition: number,
+    files: AsyncIterable<{ readonly name: string; readonly bytes: Uint8Array }>,
+  ): Promise<void>
   /** The head of a partition's state, also while another process has it open; undefined where there is none here. */
   peekState(partition: number): Promise<StateHead | undefined>
   readonly online: OnlineStore | undefined
   readonly tables: TableStore | undefined
+  /** Undefined: none are kept. */
+  readonly checkpoints: CheckpointStore | undefined
   readonly generations: GenerationStore
   readonly rejects: RejectSink
   readonly clock: Clock
@@ -86,6 +97,7 @@ export interface PartitionProgress {
   readonly idle: IdleReason
   readonly online: OnlineProgress | undefined
   readonly table: TableProgress | undefined
+  readonly checkpoint: CheckpointProgress | undefined
   readonly meters: PartitionMeters
 }
 
@@ -115,6 +127,17 @@ export interface TableProgress {
   readonly complete: readonly (number | undefined)[]
   /** Rows of days that had been written before. */
   readonly corrections: number
+}
+
+/** What this run stored; undefined where it has stored none yet. */
+export interface CheckpointProgress {
+  readonly failing: boolean
+  /** Of the last one: its next offset, and the wall clock of its beginning, ms. */
+  readonly offset: number | undefined
+  readonly createdMs: number | undefined
+  readonly count: number
+  /** Bytes added to the store. */
+  readonly bytes: number
 }
 
 export interface RunSummary extends RunProgress {

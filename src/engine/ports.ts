@@ -131,8 +131,29 @@ export interface PartitionState extends AsyncDisposable {
   commit(commit: StateCommit): Promise<void>
   /** A bounded piece of house-keeping (settling, eviction); true while there is more to do. */
   maintain(bounds: MaintenanceBounds): Promise<boolean>
+  /**
+   * What the last commit left, held while commits go on. Taken in a moment: files are linked, not copied.
+   * @throws STATE_DAMAGED, STATE_WRITE_FAILED
+   */
+  snapshot(): Promise<StateSnapshot>
   /** Bytes on disk. */
   size(): Promise<number>
+}
+
+/** A state as files, self-contained: put back under their names they are the state again. */
+export interface StateSnapshot extends AsyncDisposable {
+  readonly head: StateHead
+  /** Within one, a fixed file's name stands for its bytes. Another one begins with each opening of a store on disk. */
+  readonly lineage: string
+  readonly files: readonly StateFile[]
+}
+
+export interface StateFile {
+  readonly name: string
+  readonly bytes: number
+  /** Never has other bytes under this name in its lineage: what was stored of it once need not be read again. */
+  readonly isFixed: boolean
+  read(): Promise<Uint8Array>
 }
 
 export interface TileKey extends SlotEntity {
@@ -230,6 +251,8 @@ export interface OnlinePosition {
 
 export interface ScanPosition {
   readonly id: string
+  /** That of the values it tells: under another one it proves nothing. */
+  readonly generation: number
   /** Entities whose last record is at or after it are told. */
   readonly position: number
   /** Values may be as of this day; those that change by themselves until `asOf` are told. */
@@ -250,6 +273,13 @@ export interface ScanPosition {
 export interface TablePosition {
   /** Per view: the last day whose every slot is in the table, as far as this partition knows. */
   readonly complete: readonly (DayIndex | undefined)[]
+  /** Per view: of the tables, when slots of this partition were last written to them. */
+  readonly versions?: readonly TableVersions[]
+}
+
+export interface TableVersions {
+  readonly rows?: number
+  readonly tiles?: number
 }
 
 // --- the online store ----------------------------------------------------------------------------------------------
@@ -427,6 +457,8 @@ export interface FeatureTable {
   commit(transaction: TableTransaction): Promise<TableCommit>
   /** Control: partition -> the last day whose every slot is in. */
   complete(): Promise<ReadonlyMap<number, DayIndex>>
+  /** Of the newest snapshot. Every transaction raises it, those of upkeep too. */
+  version(): Promise<number>
 }
 
 // --- rejects -------------------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ import { openGeneration } from './open-generation.ts'
 import { PartitionSet } from './partition-set.ts'
 import type { RunOptions, RunParts, RunProgress, RunSummary } from './parts.ts'
 import type { LeaseListener } from './ports.ts'
-import type { ViewTables } from './table-follower.ts'
+import { retryForEver } from './retry.ts'
+import type { ViewTables } from './table-lane.ts'
 
 const PROGRESS_MS = 500
 
@@ -17,15 +18,19 @@ const PROGRESS_MS = 500
 export async function runPipeline(parts: RunParts, options: RunOptions): Promise<RunSummary> {
   const startMs = parts.clock.monotonicMs()
   const topology = await parts.source.topology()
-  const { record, views } = await openGeneration(parts, topology)
+  // A place that is away is waited for, as it would be while running.
+  const again = { ...parts, signal: options.signal, what: 'the tables and the record beside them' }
+  const { record, views } = await retryForEver(() => openGeneration(parts, topology), again)
   const { generation, slots, segments } = record
+  const tables = await retryForEver(() => openTables(parts, views, generation), again)
   const set = new PartitionSet(parts, {
     partitions: topology.partitions,
     origins: segments.map(({ origin }) => origin),
+    logIdentity: record.log,
     generation,
     slots,
     views,
-    tables: await openTables(parts, views, generation),
+    tables,
     untilEnd: options.untilEnd,
   })
   const membership = new Membership(set)
@@ -40,7 +45,8 @@ export async function runPipeline(parts: RunParts, options: RunOptions): Promise
     if (parts.lease === undefined) {
       membership.alone(topology.partitions)
     } else {
-      const place = parts.tables && (await parts.generations.identity())
+      const identify = (): Promise<string> => parts.generations.identity()
+      const place = parts.tables && (await retryForEver(identify, again))
       const onDisk = await statesHere(parts, topology.partitions)
       await parts.lease.join({ place, onDisk }, membership)
     }

@@ -26,7 +26,7 @@ export function composeCommit(
       rejects: batchFold.rejectCounts,
       counts: addCounts(head.counts, notes.counts),
       online: online?.position,
-      table: { complete: table?.complete ?? [] },
+      table: table?.position ?? { complete: [] },
     },
     tiles: encodeTiles(batchFold.folds, context),
     ids: [...notes.ids].map(([id, day]) => ({ id, day })),

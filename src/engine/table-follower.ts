@@ -14,12 +14,13 @@ import type { SlotKind } from '../core/dirty-slot.ts'
 import { invariant, TidemarkError } from '../errors.ts'
 import type { PartitionContext } from './partition-context.ts'
 import type { TableProgress } from './parts.ts'
-import type { FeatureTable, SlotChange, StateCommit } from './ports.ts'
+import type { SlotChange, StateCommit, TableCommit, TablePosition } from './ports.ts'
 import { retryForEver } from './retry.ts'
 import { planSlots } from './slot-plan.ts'
 import { SlotReader } from './slot-reader.ts'
 import type { SlotRows, SlotWork } from './slot-reader.ts'
-import { TableLane } from './table-lane.ts'
+import { openLanes } from './table-lane.ts'
+import type { LanesStart, TableLane, ViewLanes } from './table-lane.ts'
 import { Wakeup } from './wakeup.ts'
 
 /** Closed days that wait for one flush while far behind: fewer, larger flushes. */
@@ -27,15 +28,10 @@ const CATCH_UP_DAYS = 24
 /** Closed days beyond which the fold is held back. */
 export const CLOSED_DAYS_WAITING_MAX = 72
 
-export interface ViewTables {
-  readonly rows: FeatureTable
-  readonly tiles: FeatureTable
-}
-
 export class TableFollower {
   readonly #context: PartitionContext
   /** By view. */
-  readonly #lanes: readonly Readonly<Record<SlotKind, TableLane>>[]
+  readonly #lanes: readonly ViewLanes[]
   readonly #reader: SlotReader
   readonly #closedAt: Map<DayIndex, number>
   /** Committed dirty slots -> offset that dirtied them last. */
@@ -45,15 +41,15 @@ export class TableFollower {
   readonly #wakeup: Wakeup
   #lastFlushMs: number
   #draining = false
+  /** A table lacks complete days although no slot may be dirty. */
+  #raiseDue = false
   #rowsWritten = 0
   #corrections = 0
   #failing = false
 
   constructor(
     context: PartitionContext,
-    start: {
-      readonly tables: readonly ViewTables[]
-      readonly complete: readonly Readonly<Record<SlotKind, DayIndex | undefined>>[]
+    start: LanesStart & {
       readonly dirty: ReadonlyMap<string, number>
       readonly closedAt: Map<DayIndex, number>
     },
@@ -62,20 +58,7 @@ export class TableFollower {
     this.#closedAt = start.closedAt
     this.#wakeup = new Wakeup(context.clock)
     this.#lastFlushMs = context.clock.monotonicMs()
-    this.#lanes = start.tables.map(({ rows, tiles }, view) => ({
-      rows: new TableLane({
-        view,
-        kind: 'rows',
-        table: rows,
-        complete: start.complete[view]?.rows,
-      }),
-      tiles: new TableLane({
-        view,
-        kind: 'tiles',
-        table: tiles,
-        complete: start.complete[view]?.tiles,
-      }),
-    }))
+    this.#lanes = openLanes(start)
     const columns = start.tables.map(({ rows, tiles }) => ({
       rows: rows.spec.columns,
       tiles: tiles.spec.columns,
@@ -109,17 +92,19 @@ export class TableFollower {
 
   /** Oldest day that has a dirty slot; undefined when there is none. Tiles that it needs may not be evicted. */
   get oldestDirtyDay(): DayIndex | undefined {
-    let oldest: DayIndex | undefined
-    for (const slot of this.#dirty.keys()) {
-      const { day } = parseSlot(slot)
-      if (oldest === undefined || day < oldest) oldest = day
-    }
-    return oldest
+    let oldest = Infinity
+    for (const slot of this.#dirty.keys()) oldest = Math.min(oldest, parseSlot(slot).day)
+    return oldest === Infinity ? undefined : oldest
   }
 
   /** Per view: the last day whose every slot is in the table of rows. */
   get complete(): (DayIndex | undefined)[] {
     return this.#lanes.map(({ rows }) => rows.complete)
+  }
+
+  get position(): TablePosition {
+    const versions = this.#lanes.map(({ rows, tiles }) => ({ ...rows.versions, ...tiles.versions }))
+    return { complete: this.complete, versions }
   }
 
   /** Slots that the next commit may clear, given the slots that it dirties itself. */
@@ -161,7 +146,16 @@ export class TableFollower {
   }
 
   get drained(): boolean {
-    return this.#dirty.size === 0
+    return this.#dirty.size === 0 && !this.#raiseDue
+  }
+
+  /** The end of the log has been seen: days that wait for nothing but that are complete now. */
+  reachedEnd(): void {
+    const { completeDay } = this.#context.committed
+    this.#raiseDue = this.#lanes.some(({ rows, tiles }) =>
+      [rows, tiles].some(({ complete = -Infinity }) => complete < completeDay),
+    )
+    this.#wakeup.notify()
   }
 
   /** Ends a wait of `run` early. */
@@ -180,7 +174,8 @@ export class TableFollower {
   }
 
   #isDue(): boolean {
-    if (this.#flushed.size > 0 || this.#dirty.size === 0) return false
+    if (this.#flushed.size > 0) return false
+    if (this.#dirty.size === 0) return this.#raiseDue
     if (this.#draining) return true
     const waiting = this.waitingDays
     if (waiting >= CATCH_UP_DAYS || (waiting > 0 && !this.#context.committed.catchingUp))
@@ -195,9 +190,11 @@ export class TableFollower {
   /** One pass over what is dirty now. @throws GENERATION_CHANGED, TABLE_REFUSED */
   async flush(): Promise<void> {
     this.#lastFlushMs = this.#context.clock.monotonicMs()
+    const raises = this.#raiseDue
     for (const [view, work] of planSlots(this.#dirty.keys(), this.#lanes.length).entries()) {
-      if (work.length > 0) await this.#flushView(view, work)
+      if (work.length > 0 || raises) await this.#flushView(view, work)
     }
+    if (raises) this.#raiseDue = false
     this.#context.turns.wakeup.notify()
   }
 
@@ -219,7 +216,7 @@ export class TableFollower {
   }
 
   async #writeSlot(
-    lanes: Readonly<Record<SlotKind, TableLane>>,
+    lanes: ViewLanes,
     read: SlotRows,
     changes: Record<SlotKind, SlotChange[]>,
   ): Promise<void> {
@@ -245,7 +242,7 @@ export class TableFollower {
     const { partition, generation, run, committed, clock, meters } = this.#context
     const startedMs = clock.monotonicMs()
     const before = lane.complete
-    const complete = lane.completeWith(changes, committed.closedDay)
+    const complete = lane.completeWith(changes, committed.completeDay)
     const advanced = complete !== undefined && complete !== lane.complete
     if (changes.length === 0 && !advanced) return
     const transaction = {
@@ -254,8 +251,9 @@ export class TableFollower {
       changes,
       complete: complete === undefined ? [] : [{ partition, day: complete }],
     }
+    let done: TableCommit
     try {
-      await this.#retry(`${lane.table.spec.name}: transaction`, () =>
+      done = await this.#retry(`${lane.table.spec.name}: transaction`, () =>
         lane.table.commit(transaction),
       )
     } catch (error) {
@@ -266,7 +264,7 @@ export class TableFollower {
     }
     meters.tableSeconds.observe((clock.monotonicMs() - startedMs) / 1_000)
     if (complete !== undefined && lane.kind === 'rows') this.#observeCloses(before, complete)
-    lane.written(changes, complete)
+    lane.written(done.version, changes, complete)
     for (const { day, slot, position } of changes) {
       const key = formatSlot({ kind: lane.kind, view: lane.view, day, slot })
       // One that was dirtied meanwhile is not waited for: no commit could clear it.

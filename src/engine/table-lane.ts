@@ -4,7 +4,37 @@
  */
 import type { DayIndex } from '../core/day.ts'
 import type { DirtySlot, SlotKind } from '../core/dirty-slot.ts'
-import type { FeatureTable } from './ports.ts'
+import type { FeatureTable, TableVersions } from './ports.ts'
+
+export interface ViewTables {
+  readonly rows: FeatureTable
+  readonly tiles: FeatureTable
+}
+
+export type ViewLanes = Readonly<Record<SlotKind, TableLane>>
+
+/** By view. */
+export interface LanesStart {
+  readonly tables: readonly ViewTables[]
+  /** As the tables say. */
+  readonly complete: readonly Readonly<Record<SlotKind, DayIndex | undefined>>[]
+  /** As the state has written them. */
+  readonly versions: readonly TableVersions[] | undefined
+}
+
+export function openLanes({ tables, complete, versions }: LanesStart): ViewLanes[] {
+  return tables.map((ofView, view) => {
+    const open = (kind: SlotKind): TableLane =>
+      new TableLane({
+        view,
+        kind,
+        table: ofView[kind],
+        complete: complete[view]?.[kind],
+        version: versions?.[view]?.[kind],
+      })
+    return { rows: open('rows'), tiles: open('tiles') }
+  })
+}
 
 export class TableLane {
   readonly view: number
@@ -13,17 +43,25 @@ export class TableLane {
   /** Slots that the table lacks of days that are not complete. */
   readonly #awaited = new Map<DayIndex, Set<number>>()
   #complete: DayIndex | undefined
+  #version: number | undefined
 
   constructor(lane: {
     view: number
     kind: SlotKind
     table: FeatureTable
     complete: DayIndex | undefined
+    version: number | undefined
   }) {
     this.view = lane.view
     this.kind = lane.kind
     this.table = lane.table
     this.#complete = lane.complete
+    this.#version = lane.version
+  }
+
+  /** Of the table, when slots were last written: one that has not come so far is an older copy. */
+  get versions(): TableVersions {
+    return this.#version === undefined ? {} : { [this.kind]: this.#version }
   }
 
   get complete(): DayIndex | undefined {
@@ -56,8 +94,13 @@ export class TableLane {
     return complete === -Infinity ? undefined : Math.max(complete, this.#complete ?? -Infinity)
   }
 
-  /** The slots are in the table. */
-  written(slots: readonly { day: DayIndex; slot: number }[], complete: DayIndex | undefined): void {
+  /** The slots are in this version of the table. */
+  written(
+    version: number,
+    slots: readonly { day: DayIndex; slot: number }[],
+    complete: DayIndex | undefined,
+  ): void {
+    this.#version = version
     for (const { day, slot } of slots) {
       const awaited = this.#awaited.get(day)
       awaited?.delete(slot)

@@ -1,5 +1,6 @@
 /** What the loop of a partition is made of. */
 import type { BatchFold } from './batch-fold.ts'
+import type { CheckpointFollower } from './checkpoint-follower.ts'
 import type { IdleTicks } from './idle-ticks.ts'
 import type { OnlineFollower } from './online-follower.ts'
 import type { PartitionContext } from './partition-context.ts'
@@ -16,6 +17,7 @@ export interface PartitionTaskParts {
   readonly batchFold: BatchFold
   readonly online: OnlineFollower | undefined
   readonly table: TableFollower | undefined
+  readonly checkpoints: CheckpointFollower | undefined
   readonly ticks: IdleTicks
   /** Stop, drained, once this offset is reached. */
   readonly stopAt: number | undefined

@@ -8,7 +8,7 @@ export type LoopCounters = Pick<
 >
 
 export function progressOf(
-  { context, reader, online, table, ticks, head, batchFold }: PartitionTaskParts,
+  { context, reader, online, table, checkpoints, ticks, head, batchFold }: PartitionTaskParts,
   counters: LoopCounters,
 ): PartitionProgress {
   const { time } = batchFold
@@ -30,6 +30,7 @@ export function progressOf(
     idle: ticks.why,
     online: online?.progress,
     table: table?.progress,
+    checkpoint: checkpoints?.progress,
     meters: context.meters,
   }
 }

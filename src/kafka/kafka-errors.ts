@@ -2,7 +2,7 @@
 import kafkajsErrors from 'kafkajs/src/protocol/error.js'
 import type { KafkaLog } from '../core/definition.ts'
 import { position } from '../core/event.ts'
-import { TidemarkError } from '../errors.ts'
+import { BEGIN_ANEW, TidemarkError } from '../errors.ts'
 import type { ConnectionFailure } from './connection-failure.ts'
 import { principalOf } from './security.ts'
 
@@ -109,7 +109,7 @@ export function topicMissing({ brokers, topic }: Source): TidemarkError {
 export function topicDeleted({ topic }: Source): TidemarkError {
   return new TidemarkError(
     'SOURCE_CHANGED',
-    `the topic ${topic} was deleted while it was being read. What was read is committed. If it was deleted on purpose, begin anew in empty places (state, sinks)`,
+    `the topic ${topic} was deleted while it was being read. What was read is committed. Where it was meant to go, make it again and ${BEGIN_ANEW}`,
   )
 }
 
@@ -117,7 +117,7 @@ export function topicRemade({ topic }: Source): TidemarkError {
   return new TidemarkError(
     'SOURCE_CHANGED',
     `the topic ${topic} was deleted and made again while it was being read: its offsets mean other records now. What was read of the old one is committed. ` +
-      'Begin anew: move the state, the tables and the online store away and run again',
+      `For what the new one holds, ${BEGIN_ANEW}`,
   )
 }
 
@@ -127,8 +127,8 @@ export function partitionsChanged(
 ): TidemarkError {
   return new TidemarkError(
     'SOURCE_CHANGED',
-    `the topic ${topic} has ${counts.is} partitions now, it had ${counts.was}: keys go to other partitions than their state. What was read is committed. ` +
-      'Use a new topic, or begin anew in empty places (state, sinks)',
+    `the topic ${topic} had ${counts.was} partitions and has ${counts.is} now: keys go to other partitions than their state. What was read is committed. ` +
+      `Make a new topic with ${counts.is} partitions, copy what is needed of the old one into it by key, and ${BEGIN_ANEW}`,
   )
 }
 
@@ -167,16 +167,16 @@ export interface LogRange {
 
 /** Retention, or a person, removed what the state needs next. */
 export function offsetGone(
-  { topic }: Source,
+  { brokers, topic }: Source,
   { partition, offset, start }: LogRange,
 ): TidemarkError {
   return new TidemarkError(
     'OFFSET_GONE',
     `${position(topic, partition, offset)}: the log begins at ${position(topic, partition, start)}: ` +
       `the offsets ${offset} to ${start - 1} (up to ${start - offset} records) were removed by retention or by hand before they were read. ` +
-      'Nothing was skipped, nothing was reset. Begin anew from what is left in empty places (state, sinks), or bring the records back into a topic; ' +
-      `to keep it from happening again, raise retention.ms above the longest stop you allow for:\n` +
-      `  kafka-configs.sh --alter --entity-type topics --entity-name ${topic} --add-config retention.ms=MILLISECONDS`,
+      `Nothing was skipped, nothing was reset. Where a checkpoint beyond them is kept (tidemark checkpoint list), start again: it is restored. ` +
+      `Else take what is left and ${BEGIN_ANEW}. To keep it from happening again, raise retention.ms above the longest stop that you allow for:\n` +
+      `  kafka-configs.sh --bootstrap-server ${brokers[0] ?? ''} --alter --entity-type topics --entity-name ${topic} --add-config retention.ms=MILLISECONDS`,
   )
 }
 
@@ -185,6 +185,6 @@ export function logShorter({ topic }: Source, { partition, offset, end }: LogRan
     'SOURCE_CHANGED',
     `${position(topic, partition, offset)}: the log ends at ${position(topic, partition, end)}, before the position that was reached in it. ` +
       'The topic was deleted and made again, or the brokers lost its end (an unclean leader election, a disk restored from a copy). Nothing was read. ' +
-      'Bring the old log back, or begin anew: move the state, the tables and the online store away and run again',
+      `Bring the old log back, or ${BEGIN_ANEW}`,
   )
 }

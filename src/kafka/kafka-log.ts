@@ -52,13 +52,13 @@ export interface KafkaLogParts {
   readonly patienceMs?: number
   /** A broker that says nothing for so long, while an answer is due, is taken for gone. */
   readonly silenceMs?: number
-  /** How old what is known of the topic and its leaders may become. */
+  /** How old what is known of the topic may become: a change of its partitions is noticed within it. */
   readonly metadataAgeMsMax?: number
 }
 
 const PATIENCE_MS = 15_000
 const SILENCE_MS = 5_000
-const METADATA_AGE_MS_MAX = 60_000
+const METADATA_AGE_MS_MAX = 5_000
 /** Waiting to be read: of one partition, and of all together. */
 const BUFFER_BYTES_MAX = 4 * 1024 * 1024
 const BUFFERS_BYTES_MAX = 64 * 1024 * 1024

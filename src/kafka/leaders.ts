@@ -43,7 +43,7 @@ export interface LeadersParts {
 const PAUSE_FIRST_MS = 20
 const PAUSE_MAX_MS = 1_000
 /** Without a doubt for so long, the next one is looked into at once. */
-const CALM_MS = 10_000
+const CALM_MS = 3_000
 /** A broker that starts may not know a topic, or a password, for a moment. */
 const MISSING_PATIENCE_MS = 5_000
 const REFUSED_PATIENCE_MS = 30_000

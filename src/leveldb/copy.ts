@@ -1,59 +1,49 @@
 /**
  * A readable copy of a store that another process has open. LevelDB admits one process only, so a reader links the
- * tables, copies the small rest, and opens that.
- *
- * Only tables that MANIFEST names are linked: opening a copy reuses the number of a half-written one, and would truncate
- * the file that the writer is writing. The file LOCK is never touched: closing it would drop the owner's lock. What was
- * committed when the copy began is in it; a batch under way is in it whole or not at all.
+ * tables, copies the small rest, and opens that (`live-files.ts`). What was committed when the copy began is in it; a batch
+ * under way is in it whole or not at all.
  */
-import {
-  copyFileSync,
-  existsSync,
-  linkSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
-import { setTimeout } from 'node:timers/promises'
+import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { TidemarkError } from '../errors.ts'
 import { COPY_PREFIX } from './directory.ts'
 import { codeOf } from './faults.ts'
-import { parseManifest } from './manifest.ts'
-
-/** A compaction moves files while we look; two or three attempts are the most that was seen. */
-const ATTEMPTS_MAX = 200
-const PAUSE_MS = 2
+import { linkTables, takeLive } from './live-files.ts'
 
 /**
- * Copies the store beside itself; returns the copy's directory, or undefined where there is no store yet.
+ * Copies the store beside itself; returns the copy's directory, or undefined where there is no store yet, or none any more.
  * @throws STATE_DAMAGED where no consistent set of files is found
  */
 export async function copyLive(directory: string): Promise<string | undefined> {
-  if (!existsSync(path.join(directory, 'CURRENT'))) return undefined
-  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
-    const target = makeTarget(directory)
-    try {
-      if (copyOnce(directory, target)) return target
-    } catch (error) {
-      removeCopy(target)
-      if (codeOf(error) !== 'ENOENT') throw error
-    }
-    removeCopy(target)
-    await setTimeout(PAUSE_MS)
+  const holdsStore = (): boolean => existsSync(path.join(directory, 'CURRENT'))
+  if (!holdsStore()) return undefined
+  try {
+    return await takeLive(directory, () =>
+      intoCopy(makeTarget(directory), (target) => copyOnce(directory, target)),
+    )
+  } catch (error) {
+    // Moved away, to make room for one that is restored.
+    if (!holdsStore()) return undefined
+    throw error
   }
-  throw new TidemarkError(
-    'STATE_DAMAGED',
-    `no consistent set of files was found in ${directory} in ${ATTEMPTS_MAX} attempts: files that it lists are missing. If the process that owns it runs well, try again; else move the directory away and start again`,
-  )
 }
 
 export function removeCopy(copy: string): void {
   rmSync(copy, { recursive: true, force: true })
+}
+
+/** What `fill` makes of the folder; without a result nothing is left of it. */
+export function intoCopy<T>(
+  target: string,
+  fill: (target: string) => T | undefined,
+): T | undefined {
+  let filled: T | undefined
+  try {
+    filled = fill(target)
+    return filled
+  } finally {
+    if (filled === undefined) removeCopy(target)
+  }
 }
 
 /** On the store's own file system, so that tables can be linked; elsewhere where that may only be read. */
@@ -66,36 +56,14 @@ function makeTarget(directory: string): string {
   }
 }
 
-function linkOrCopy(from: string, to: string): void {
-  try {
-    linkSync(from, to)
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') throw error
-    copyFileSync(from, to)
-  }
-}
-
-/** False where the files changed meanwhile. */
-function copyOnce(directory: string, target: string): boolean {
-  const current = readFileSync(path.join(directory, 'CURRENT'), 'latin1')
-  const manifest = readFileSync(path.join(directory, current.trim()))
-  const { tables, logNumber } = parseManifest(manifest)
-  for (const [number, bytes] of tables) {
-    const name = fileName(number, 'ldb')
-    linkOrCopy(path.join(directory, name), path.join(target, name))
-    if (statSync(path.join(target, name)).size !== bytes) return false
-  }
+/** Undefined where the files changed meanwhile. */
+function copyOnce(directory: string, target: string): string | undefined {
+  const files = linkTables(directory, target)
+  if (files === undefined) return undefined
+  const { current, manifest, logs } = files
   // Ascending: a log that has a successor is complete, and the last one may end within a batch.
-  const logs = readdirSync(directory)
-    .filter((name) => name.endsWith('.log') && Number.parseInt(name, 10) >= logNumber)
-    .sort()
-  if (!logs.includes(fileName(logNumber, 'log'))) return false
   for (const name of logs) copyFileSync(path.join(directory, name), path.join(target, name))
-  writeFileSync(path.join(target, current.trim()), manifest)
+  writeFileSync(path.join(target, manifest.name), manifest.bytes)
   writeFileSync(path.join(target, 'CURRENT'), current)
-  return true
-}
-
-function fileName(number: number, extension: string): string {
-  return `${String(number).padStart(6, '0')}.${extension}`
+  return target
 }

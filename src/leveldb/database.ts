@@ -5,7 +5,7 @@
  *   compactions run (google/leveldb#320); here an iterator lives within one call, and an overlap is a broken invariant.
  * - Each write is one atomic batch, synced, and numbered (`chain.ts`).
  * - A failed write closes the store for good: after a full disk LevelDB acknowledges batches that it then loses.
- * - Nothing is ever repaired: repair drops what it cannot read.
+ * - Nothing is ever repaired: repair drops what it cannot read. Tables are checked before LevelDB sees them (`table-check.ts`).
  */
 import path from 'node:path'
 import { mkdirSync } from 'node:fs'
@@ -16,6 +16,7 @@ import { directoryBytes, lacksItsIndex, removeStaleCopies } from './directory.ts
 import type { Batch, Entry } from './entry.ts'
 import { type Faults, codeOf } from './faults.ts'
 import type { KeyRange } from './keys.ts'
+import { findDamage } from './table-check.ts'
 
 /** Sizes of one store; together they bound its memory. */
 export interface DatabaseOptions {
@@ -25,6 +26,8 @@ export interface DatabaseOptions {
   readonly writeBufferBytes?: number
   /** For compressed blocks only: others are read straight from mapped files. */
   readonly cacheBytes?: number
+  /** The store that this is a copy of: what is said is said of it, and its tables were checked when its owner opened it. */
+  readonly copyOf?: string
 }
 
 const MIB = 2 ** 20
@@ -37,6 +40,8 @@ const STEP_BYTES = MIB
 
 export class Database {
   readonly directory: string
+  /** What messages call it. */
+  readonly title: string
   readonly #level: ClassicLevel<string, Uint8Array>
   readonly #faults: Faults
   readonly #chain: Chain
@@ -50,6 +55,9 @@ export class Database {
     faults: Faults,
     options: DatabaseOptions = {},
   ): Promise<Database> {
+    const title = options.copyOf ?? directory
+    const damage = options.copyOf === undefined ? await findDamage(directory) : undefined
+    if (damage !== undefined) throw faults.damaged(title, damage)
     const level = await openLevel(directory, faults, options)
     try {
       const [links, newest] = await Promise.all([
@@ -57,15 +65,24 @@ export class Database {
         level.get(CHAIN_NEWEST_KEY),
       ])
       const writeBufferBytes = options.writeBufferBytes ?? WRITE_BUFFER_BYTES
-      return new Database(level, faults, new Chain(links, newest, writeBufferBytes))
+      const chain = new Chain(links, newest, writeBufferBytes)
+      return new Database(level, { title, faults, chain })
     } catch (error) {
       await level.close()
-      throw faults.damaged(directory, 'it cannot be read', error)
+      throw faults.damaged(title, 'it cannot be read', error)
     }
   }
 
-  private constructor(level: ClassicLevel<string, Uint8Array>, faults: Faults, chain: Chain) {
+  private constructor(
+    level: ClassicLevel<string, Uint8Array>,
+    {
+      title,
+      faults,
+      chain,
+    }: { readonly title: string; readonly faults: Faults; readonly chain: Chain },
+  ) {
     this.directory = level.location
+    this.title = title
     this.#level = level
     this.#faults = faults
     this.#chain = chain
@@ -120,7 +137,7 @@ export class Database {
     try {
       await batch.write({ sync: true })
     } catch (error) {
-      this.#failure = this.#faults.writeFailed(this.directory, error)
+      this.#failure = this.#faults.writeFailed(this.title, error)
       await this.#level.close().catch(() => undefined)
       throw this.#failure
     } finally {
@@ -167,7 +184,7 @@ export class Database {
     try {
       return await read()
     } catch (error) {
-      throw this.#faults.damaged(this.directory, 'a part of it cannot be read', error)
+      throw this.#faults.damaged(this.title, 'a part of it cannot be read', error)
     } finally {
       this.#reads -= 1
     }
@@ -175,7 +192,7 @@ export class Database {
 
   #assertUsable(): void {
     if (this.#failure !== undefined) throw this.#failure
-    invariant(this.#level.status === 'open', `the store ${this.directory} is open`)
+    invariant(this.#level.status === 'open', `the store ${this.title} is open`)
   }
 }
 
@@ -184,7 +201,9 @@ async function openLevel(
   faults: Faults,
   options: DatabaseOptions,
 ): Promise<ClassicLevel<string, Uint8Array>> {
-  if (lacksItsIndex(directory)) throw faults.damaged(directory, 'its file CURRENT is missing')
+  const title = options.copyOf ?? directory
+  const isCopy = options.copyOf !== undefined
+  if (lacksItsIndex(directory)) throw faults.damaged(title, 'its file CURRENT is missing')
   const level = new ClassicLevel<string, Uint8Array>(directory, {
     keyEncoding: 'utf8',
     valueEncoding: 'view',
@@ -192,17 +211,19 @@ async function openLevel(
     writeBufferSize: options.writeBufferBytes ?? WRITE_BUFFER_BYTES,
     cacheSize: options.cacheBytes ?? CACHE_BYTES,
     maxFileSize: TABLE_BYTES,
+    // A copy lies in the directory of its store. Made anew where that was moved away, it would be in the way of what comes.
+    createIfMissing: !isCopy,
   })
   try {
-    mkdirSync(path.dirname(path.resolve(directory)), { recursive: true })
+    if (!isCopy) mkdirSync(path.dirname(path.resolve(directory)), { recursive: true })
     await level.open()
   } catch (error) {
     const code = codeOf(error)
-    if (code === 'LEVEL_LOCKED') throw faults.locked(directory, error)
-    if (code === 'LEVEL_CORRUPTION') throw faults.damaged(directory, 'it cannot be opened', error)
-    throw faults.writeFailed(directory, error)
+    if (code === 'LEVEL_LOCKED') throw faults.locked(title, error)
+    if (code === 'LEVEL_CORRUPTION') throw faults.damaged(title, 'it cannot be opened', error)
+    throw faults.writeFailed(title, error)
   }
-  removeStaleCopies(directory)
+  if (!isCopy) removeStaleCopies(directory)
   return level
 }
 

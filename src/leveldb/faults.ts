@@ -22,7 +22,7 @@ export const STATE_FAULTS: Faults = {
   damaged: (directory, what, cause) =>
     new TidemarkError(
       'STATE_DAMAGED',
-      `the state ${directory} was damaged: ${what}${reason(cause)}. It is never repaired, because a repair drops what it cannot read. Restore it from a checkpoint, or move the directory away and start again: the state is rebuilt from the log`,
+      `the state ${directory} was damaged: ${what}${reason(cause)}. It is never repaired, because a repair drops what it cannot read. Keep it for a look: move the directory away and start again. The newest checkpoint is restored; without one the state is rebuilt from the log`,
       { cause, details: { directory } },
     ),
   writeFailed: (directory, cause) =>

@@ -4,6 +4,7 @@
  * One call at a time, and what is read is what the last commit left; both are checked. Where tiles lie is told by
  * `layout.ts`; `database.ts` keeps the rules of LevelDB; this file is the translation between the port and both.
  */
+import { randomUUID } from 'node:crypto'
 import type { DayIndex } from '../core/day.ts'
 import type {
   EntityTiles,
@@ -13,6 +14,7 @@ import type {
   SlotEntity,
   StateCommit,
   StateHead,
+  StateSnapshot,
   TileKey,
 } from '../engine/ports.ts'
 import { TidemarkError, invariant } from '../errors.ts'
@@ -31,6 +33,7 @@ import {
 } from './layout.ts'
 import { nextPiece } from './maintenance.ts'
 import { decodeMilestone } from './milestone-record.ts'
+import { takeSnapshot } from './snapshot.ts'
 import { findSettled, readLoose } from './tile-record.ts'
 import { readVarint } from './varint.ts'
 
@@ -40,6 +43,8 @@ export class LevelPartitionState implements PartitionState {
   readonly #database: Database
   #head: StateHead | undefined
   #layout: Layout
+  /** LevelDB never gives the number of a table to another one while a store is open; a restored one goes on at older numbers. */
+  readonly #lineage = randomUUID()
   #running: { readonly name: string; readonly done: Promise<unknown> } | undefined
 
   /**
@@ -49,11 +54,11 @@ export class LevelPartitionState implements PartitionState {
   static async open(directory: string, options?: DatabaseOptions): Promise<LevelPartitionState> {
     const database = await Database.open(directory, STATE_FAULTS, options)
     try {
-      if (database.gap !== undefined) throw STATE_FAULTS.damaged(directory, database.gap)
+      if (database.gap !== undefined) throw STATE_FAULTS.damaged(database.title, database.gap)
       const [head, layout] = await database.getMany([HEAD_KEY, LAYOUT_KEY])
       return new LevelPartitionState(
         database,
-        head === undefined ? undefined : decodeHead(directory, head),
+        head === undefined ? undefined : decodeHead(database.title, head),
         layout === undefined ? NEW_LAYOUT : decodeLayout(layout),
       )
     } catch (error) {
@@ -163,6 +168,18 @@ export class LevelPartitionState implements PartitionState {
       })
       this.#layout = piece.layout
       return true
+    })
+  }
+
+  async snapshot(): Promise<StateSnapshot> {
+    return this.#alone('snapshot', async () => {
+      const { head } = this
+      invariant(head, 'a state without a commit has no snapshot')
+      const snapshot = await takeSnapshot(this.#database.directory).catch((error: unknown) => {
+        if (error instanceof TidemarkError) throw error
+        throw STATE_FAULTS.writeFailed(this.#database.directory, error)
+      })
+      return { ...snapshot, head, lineage: this.#lineage }
     })
   }
 

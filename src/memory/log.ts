@@ -94,7 +94,7 @@ class MemoryReader implements PartitionReader {
   }
 }
 
-function batchOf(records: readonly MemoryRecord[]): RecordBatch {
+export function batchOf(records: readonly MemoryRecord[]): RecordBatch {
   const count = records.length
   const parts: Uint8Array[] = []
   let at = 0

@@ -2,6 +2,8 @@
  * The state of one partition in memory, for simulations and as the plain model of what the port means. `MemoryDisk` is
  * what survives: opening a state on it again is a restart.
  */
+import { deserialize, serialize } from 'node:v8'
+import { crc32c } from '../core/crc32c.ts'
 import type { DayIndex } from '../core/day.ts'
 import { compareText } from '../core/text.ts'
 import type {
@@ -11,7 +13,9 @@ import type {
   PartitionState,
   SlotEntity,
   StateCommit,
+  StateFile,
   StateHead,
+  StateSnapshot,
   TileKey,
 } from '../engine/ports.ts'
 import { invariant } from '../errors.ts'
@@ -124,20 +128,37 @@ export class MemoryPartitionState implements PartitionState {
   }
 
   /** Nothing settles here, and what may go goes at once. */
+  /** In pieces, as a store with more in it needs them: who calls it may have gone on in between. */
   async maintain(bounds: MaintenanceBounds): Promise<boolean> {
     this.#assertOpen()
+    let evicted = 0
     for (const [name, records] of this.#disk.records) {
       const before = bounds.evictBefore[Number(name.split(' ')[0])] ?? -Infinity
       for (const [entity, record] of records) {
-        evict(record, before)
+        evicted += evict(record, before)
         if (record.tiles.size === 0) records.delete(entity)
       }
     }
+    if (evicted > 0) return true
+    let forgotten = 0
     for (const [id, days] of this.#disk.ids) {
-      for (const day of days) if (day < bounds.forgetIdsBefore) days.delete(day)
+      for (const day of days) {
+        if (day >= bounds.forgetIdsBefore) continue
+        days.delete(day)
+        forgotten += 1
+      }
       if (days.size === 0) this.#disk.ids.delete(id)
     }
-    return false
+    return forgotten > 0
+  }
+
+  async snapshot(): Promise<StateSnapshot> {
+    this.#assertOpen()
+    const { head } = this
+    invariant(head, 'a state without a commit has no snapshot')
+    const files = filesOf(this.#disk)
+    // Names of fixed files carry a fingerprint of their bytes.
+    return { head, lineage: 'memory', files, [Symbol.asyncDispose]: () => Promise.resolve() }
   }
 
   async size(): Promise<number> {
@@ -153,6 +174,51 @@ export class MemoryPartitionState implements PartitionState {
   }
 }
 
+/** A file per (view, slot), named after its content, and one for the rest. */
+function filesOf(disk: MemoryDisk): StateFile[] {
+  const slots = [...disk.records]
+    .filter(([, records]) => records.size > 0)
+    .map(([name, records]) => {
+      const bytes = serialize(records)
+      return stateFile(`slot ${name} ${fingerprint(bytes)}`, bytes, true)
+    })
+  const { head, ids, milestones, dirty } = disk
+  return [...slots, stateFile('rest', serialize({ head, ids, milestones, dirty }), false)]
+}
+
+function stateFile(name: string, bytes: Uint8Array, isFixed: boolean): StateFile {
+  return { name, bytes: bytes.length, isFixed, read: () => Promise.resolve(bytes) }
+}
+
+/** The state that the files of a snapshot hold. */
+export async function diskOf(
+  files: AsyncIterable<{ readonly name: string; readonly bytes: Uint8Array }>,
+): Promise<MemoryDisk> {
+  const disk = new MemoryDisk()
+  for await (const { name, bytes } of files) {
+    const content = deserialize(bytes) as unknown
+    if (name === 'rest')
+      restoreRest(disk, content as Pick<MemoryDisk, 'head' | 'ids' | 'milestones' | 'dirty'>)
+    else
+      disk.records.set(name.split(' ').slice(1, 3).join(' '), content as Map<string, EntityRecord>)
+  }
+  return disk
+}
+
+function restoreRest(
+  disk: MemoryDisk,
+  { head, ids, milestones, dirty }: Pick<MemoryDisk, 'head' | 'ids' | 'milestones' | 'dirty'>,
+): void {
+  disk.head = head
+  for (const [id, days] of ids) disk.ids.set(id, days)
+  for (const [key, milestone] of milestones) disk.milestones.set(key, milestone)
+  for (const [key, offset] of dirty) disk.dirty.set(key, offset)
+}
+
+function fingerprint(bytes: Uint8Array): string {
+  return crc32c(bytes).toString(16)
+}
+
 function entityTiles(entity: string, record: EntityRecord): EntityTiles {
   const tiles = [...record.tiles].sort(([a], [b]) => a - b)
   return {
@@ -162,10 +228,13 @@ function entityTiles(entity: string, record: EntityRecord): EntityTiles {
   }
 }
 
-function evict(record: EntityRecord, before: DayIndex): void {
+/** @returns how many tiles went */
+function evict(record: EntityRecord, before: DayIndex): number {
+  const tilesBefore = record.tiles.size
   for (const [day, { offset }] of record.tiles) {
     if (day >= before) continue
     record.evictedOffset = Math.max(record.evictedOffset, offset)
     record.tiles.delete(day)
   }
+  return tilesBefore - record.tiles.size
 }

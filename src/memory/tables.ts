@@ -44,6 +44,14 @@ export class MemoryTables implements TableStore {
     return Promise.resolve(new MemoryTable(spec, content, this.#staged))
   }
 
+  /** As they are now; what is written later is not in it. */
+  copy(): MemoryTables {
+    const copy = new MemoryTables()
+    for (const [name, { slots, complete, ...content }] of this.#tables)
+      copy.#tables.set(name, { ...content, slots: new Map(slots), complete: new Map(complete) })
+    return copy
+  }
+
   /** What a reader of the newest version sees, with the day of each row. */
   rows(name: string): { readonly day: DayIndex; readonly row: MemoryRow }[] {
     const slots = this.#tables.get(name)?.slots.values() ?? []
@@ -95,6 +103,10 @@ class MemoryTable implements FeatureTable {
 
   complete(): Promise<ReadonlyMap<number, DayIndex>> {
     return Promise.resolve(new Map(this.#content.complete))
+  }
+
+  version(): Promise<number> {
+    return Promise.resolve(this.#content.version)
   }
 }
 

@@ -1,4 +1,5 @@
 /** All metrics of Tidemark, in the order and under the headings of `docs/metrics.md`. */
+import { CHECKPOINT_METRICS } from './checkpoint-metrics.ts'
 import { READING_METRICS, RECORD_METRICS, TIME_METRICS } from './log-metrics.ts'
 import type { Metric } from './metric.ts'
 import { RUN_METRICS } from './run-metrics.ts'
@@ -25,6 +26,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
   { title: 'The online store', metrics: ONLINE_METRICS },
   { title: 'Freshness', metrics: FRESHNESS_METRICS },
   { title: 'The tables', metrics: TABLE_METRICS },
+  { title: 'Checkpoints', metrics: CHECKPOINT_METRICS },
 ]
 
 export const METRICS: readonly Metric[] = METRIC_GROUPS.flatMap(({ metrics }) => metrics)

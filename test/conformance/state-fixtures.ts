@@ -12,6 +12,10 @@ import type {
 export interface StateUnderTest {
   /** Opens the one store of this object; not while it is open. */
   open(): Promise<PartitionState>
+  /** Another one, made of the files of a snapshot. */
+  restored(
+    files: AsyncIterable<{ readonly name: string; readonly bytes: Uint8Array }>,
+  ): Promise<PartitionState>
 }
 
 export function stateHead(nextOffset: number): StateHead {

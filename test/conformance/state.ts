@@ -17,12 +17,14 @@ import {
   tile,
 } from './state-fixtures.ts'
 import { testAgainstModel } from './state-random.ts'
+import { testSnapshots } from './state-snapshot.ts'
 
 export function describePartitionState(name: string, create: () => Promise<StateUnderTest>): void {
   describe(`${name} as a PartitionState`, () => {
     testCommits(create)
     testDays(create)
     testScan(create)
+    testSnapshots(create)
     testAgainstModel(create)
   })
 }

@@ -1,6 +1,7 @@
 /** What may change between two runs: nothing that would give other content, columns that need no replay, and what is refused. */
 import { describe, expect, test } from 'vitest'
 import type { ViewDefinition } from '../../src/core/definition.ts'
+import { MemoryGenerations } from '../../src/memory/generations.ts'
 import { MemoryTables } from '../../src/memory/tables.ts'
 import { COUNT, day, viewOf } from '../support/builders.ts'
 import { Rig } from './rig.ts'
@@ -21,6 +22,31 @@ function change(rig: Rig, view: ViewDefinition): void {
 async function generations(rig: Rig): Promise<number> {
   return (await rig.generations.list()).length
 }
+
+test('the next generation takes over a value whose entity the state has forgotten, with its last record', async () => {
+  const rig = new Rig({ views: [viewOf([1, 2], [COUNT])] })
+  rig.append([{ at: '2024-03-04 10:00', user: 'quiet' }])
+  for (let date = 4; date <= 9; date += 1) {
+    rig.append([{ at: `2024-03-0${date} 11:00`, user: 'busy' }])
+    await rig.runToEnd()
+  }
+  const [first] = await rig.generations.list()
+  const record = JSON.parse(first?.record ?? '') as object
+  await rig.generations.put(2, JSON.stringify({ ...record, generation: 2 }))
+  await rig.runToEnd()
+  const taken = await rig.online.read('activity:v1', 'quiet')
+  expect(taken?.version).toMatchObject({ generation: 2, offset: 0 })
+  await rig.expectTheLaw()
+})
+
+test('a record that is gone from beside its state is written again, the same', async () => {
+  const rig = await ranOnce(viewOf([1, 3], [COUNT]))
+  const [before] = await rig.generations.list()
+  rig.generations = new MemoryGenerations()
+  await rig.runToEnd()
+  expect(await rig.generations.list()).toEqual([before])
+  await rig.expectTheLaw()
+})
 
 describe('columns that are added', () => {
   test('a window that stored tiles answer needs no backfill: earlier rows have null, later ones the value', async () => {
@@ -124,12 +150,51 @@ describe('what is refused, before anything is written', () => {
     expect(rig.effects.length).toBe(before)
   })
 
+  test('other views, where the record of the generation is gone from beside the state', async () => {
+    const rig = await ranOnce(viewOf([1, 3], [COUNT]))
+    rig.generations = new MemoryGenerations()
+    change(rig, viewOf([1, 3], [{ ...COUNT, name: 'other' }]))
+    await expect(rig.runToEnd()).rejects.toMatchObject({
+      code: 'DEFINITION_CHANGED',
+      message: expect.stringMatching(
+        /generation 1, whose record is missing.*Bring the record back/,
+      ) as unknown,
+    })
+    expect(await generations(rig)).toBe(0)
+  })
+
+  test('a state of a later generation whose record is gone', async () => {
+    const rig = await ranOnce(viewOf([1, 3], [{ ...COUNT, windows: [1, 3] }]))
+    change(rig, viewOf([1, 2, 3], [COUNT]))
+    rig.append(['2024-03-07 10:00'])
+    await rig.runToEnd()
+    rig.generations = new MemoryGenerations()
+    await expect(rig.runToEnd()).rejects.toMatchObject({
+      code: 'DEFINITION_CHANGED',
+      message: expect.stringContaining('of generation 2, whose record is missing') as unknown,
+    })
+  })
+
   test('a table that was deleted beside its state', async () => {
     const rig = await ranOnce(viewOf([1, 3], [COUNT]))
     rig.tables = new MemoryTables()
     await expect(rig.runToEnd()).rejects.toMatchObject({
       code: 'TABLE_REFUSED',
       message: expect.stringContaining('the state has written it up to 2024-03-05') as unknown,
+    })
+  })
+
+  test('a table that is an older copy, though it has the same days', async () => {
+    const rig = await ranOnce(viewOf([1, 3], [COUNT]))
+    const older = rig.tables.copy()
+    rig.append(['2024-03-05 12:00'])
+    await rig.runToEnd()
+    rig.tables = older
+    await expect(rig.runToEnd()).rejects.toMatchObject({
+      code: 'TABLE_REFUSED',
+      message: expect.stringMatching(
+        /the table activity_v1 is at version \d, but the state has written version \d of it/,
+      ) as unknown,
     })
   })
 })

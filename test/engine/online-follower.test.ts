@@ -336,6 +336,20 @@ describe('a scan', () => {
     await rig.expectTheLaw()
   })
 
+  test('that another generation began is not gone on with: every value is taken over', async () => {
+    const rig = new Rig({ slots: 8 })
+    appendUsers(rig, '2024-03-04')
+    await rig.runToEnd()
+    await diesWhileHealing(rig)
+    const [first] = await rig.generations.list()
+    const record = JSON.parse(first?.record ?? '') as object
+    await rig.generations.put(2, JSON.stringify({ ...record, generation: 2 }))
+    await rig.runToEnd()
+    const values = await Promise.all(USERS.map((user) => rig.online.read('activity:v1', user)))
+    expect(values.map((value) => value?.version.generation)).toEqual(USERS.map(() => 2))
+    await rig.expectTheLaw()
+  })
+
   test.each([
     ['foreign', 'somebody else'],
     ['missing', undefined],

@@ -71,7 +71,7 @@ test('T20 a producer’s repeat is found by its id, also across a restart and as
 })
 
 test('T21 offset and tiles are in one commit: a redelivered record is skipped by the offset in the state', async () => {
-  const rig = new Rig({ fetch: 2 })
+  const rig = new Rig({ fetch: 3 })
   rig.append(['2024-03-04 10:00', '2024-03-04 10:01', '2024-03-04 10:02', '2024-03-04 10:03'])
   const run = rig.start()
   await rig.clock.advance(1_000)
@@ -221,5 +221,33 @@ describe('eviction', () => {
     await rig.runToEnd()
     await rig.expectTheLaw()
     expect(rig.rows()).toHaveLength(5)
+  })
+
+  test('house-keeping goes by the last commit: a death amid days that were folded and not committed takes nothing with it', async () => {
+    for (let deathly = 2; deathly <= 8; deathly += 1) {
+      const rig = new Rig({ fetch: 3 })
+      rig.pipeline = { ...rig.pipeline, commit: { ...rig.pipeline.commit, recordsMax: 9 } }
+      const days = Array.from({ length: 40 }, (_, day) => at('2024-03-04 10:00') + day * DAY_MS)
+      // Each comes twice, and either may be the last one before a commit.
+      for (const [number, ms] of days.entries()) {
+        const event = { timestamp: ms, key: null, offset: 0 }
+        const value = JSON.stringify({ user: 'u', id: `e${number}`, at: ms })
+        rig.appendRaw([
+          { ...event, value },
+          { ...event, value },
+        ])
+      }
+      let commits = 0
+      const run = rig.start({ untilEnd: true })
+      rig.hooks.set('state commit', () => {
+        commits += 1
+        return commits === deathly ? new Promise(() => undefined) : undefined
+      })
+      await rig.clock.advance(10_000)
+      await run.kill()
+      rig.hooks.clear()
+      await rig.runToEnd()
+      await rig.expectTheLaw()
+    }
   })
 })

@@ -150,3 +150,17 @@ test('T3 a record timestamp that no calendar has is refused in words like any ot
   expect(reject?.reason).toBe('future')
   expect(reject?.message).toContain('-9000000000000000 ms')
 })
+
+test('tables that are away at the start are waited for, and nothing is read meanwhile', async () => {
+  const rig = new Rig()
+  rig.append(['2024-03-04 10:00'])
+  rig.tablesAway = true
+  const run = rig.start({ untilEnd: true })
+  await rig.clock.advance(60_000)
+  expect(run.ended).toBe(false)
+  expect(rig.effects).toEqual([])
+  rig.tablesAway = false
+  await rig.clock.advance(60_000)
+  await run.summary
+  await rig.expectTheLaw()
+})

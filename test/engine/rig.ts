@@ -5,6 +5,7 @@
 import type { Pipeline, ViewDefinition } from '../../src/core/definition.ts'
 import { formatDay } from '../../src/core/day.ts'
 import type { RunProgress, RunSummary } from '../../src/engine/parts.ts'
+import type { CheckpointStore } from '../../src/engine/checkpoint-port.ts'
 import type {
   Clock,
   Lease,
@@ -19,11 +20,11 @@ import { createDecoder } from '../../src/format/decoder.ts'
 import { MemoryGenerations } from '../../src/memory/generations.ts'
 import { MemoryLog, type MemoryRecord } from '../../src/memory/log.ts'
 import { MemoryOnlineStore } from '../../src/memory/online-store.ts'
-import { MemoryDisk, MemoryPartitionState } from '../../src/memory/state.ts'
+import { diskOf, MemoryDisk, MemoryPartitionState } from '../../src/memory/state.ts'
 import { MemoryTables } from '../../src/memory/tables.ts'
 import { COUNT, pipelineOf, recordsAt, viewOf, type PipelineParts } from '../support/builders.ts'
 import { Crashed, wrap } from '../support/crash.ts'
-import { expectSinksEqual } from '../support/compare-sinks.ts'
+import { expectSinksEqual } from '../support/expect-sinks.ts'
 import { MemoryRejects, readSinks } from '../support/engine-run.ts'
 import { recompute } from '../support/oracle.ts'
 import { valueBytes, type RawRecord } from '../support/raw-record.ts'
@@ -87,7 +88,13 @@ async function breathe(): Promise<void> {
 }
 
 export type EffectName =
-  'rejects' | 'state commit' | 'online write' | 'online marker' | 'table file' | 'table commit'
+  | 'rejects'
+  | 'state commit'
+  | 'online write'
+  | 'online marker'
+  | 'table file'
+  | 'table commit'
+  | 'checkpoint'
 
 /** Called before the effect; what it throws, the effect fails with. */
 type Hook = (detail: unknown) => unknown
@@ -117,7 +124,7 @@ export class Rig {
   readonly disks: MemoryDisk[]
   online: MemoryOnlineStore
   tables = new MemoryTables()
-  readonly generations = new MemoryGenerations()
+  generations = new MemoryGenerations()
   readonly rejects = new MemoryRejects()
   /** Done effects of all processes, in order. */
   readonly effects: Effect[] = []
@@ -128,12 +135,18 @@ export class Rig {
   storeBehindMs = 0
   /** The online store cannot be reached. */
   onlineAway = false
+  /** The place of the tables cannot be reached. */
+  tablesAway = false
+  /** For the processes that start from now on. */
+  checkpoints: CheckpointStore | undefined
   /** For the processes that start from now on. */
   lease: Lease | undefined
   /** Partitions whose state is open: all processes of a rig share one disk. */
   readonly locked = new Set<number>()
   /** Where a new pipeline begins. */
   origin = 0
+  /** Records before it are gone. */
+  logStart = 0
   readonly #log: MemoryRecord[][]
   readonly #raw: RawRecord[][]
   readonly #fetch: number
@@ -155,7 +168,12 @@ export class Rig {
       memory: { ...pipeline.memory, ...memory },
       sinks: {
         online: { kind: 'leveldb', directory: 'online', prefix: '' },
-        offline: { kind: 'delta', location: 'features', slots, correctionsEveryMs: 900_000 },
+        offline: {
+          kind: 'delta',
+          location: { kind: 'directory', directory: 'features' },
+          slots,
+          correctionsEveryMs: 900_000,
+        },
       },
     }
     this.clock = new TestClock(Date.parse(`${wall ?? '2024-03-04 10:00'}Z`))
@@ -200,6 +218,8 @@ export class Rig {
     })
     return wrap<RecordSource>(log, {
       open: async (partition, offset) => {
+        if (offset < this.logStart)
+          throw new TidemarkError('OFFSET_GONE', `the log begins at ${this.logStart}`)
         const reader = await log.open(partition, offset)
         return wrap(reader, { lag: (at) => reader.lag(at) + this.extraLag })
       },
@@ -363,9 +383,16 @@ export class Process {
         },
         peekState: async (partition) =>
           (await MemoryPartitionState.open(rig.disks[partition])).head,
+        restoreState: async (partition, files) => {
+          if (rig.locked.has(partition))
+            throw new TidemarkError('STATE_LOCKED', `partition ${partition} is open elsewhere`)
+          rig.disks[partition] = await diskOf(files)
+        },
+        checkpoints: rig.checkpoints && watchedStore(rig.checkpoints, effect),
         online: rig.onlineStore(effect),
         tables: wrap<MemoryTables>(tables, {
           open: async (spec) => {
+            if (rig.tablesAway) throw new TidemarkError('TABLE_UNAVAILABLE', 'the tables are away')
             const table = await tables.open(spec)
             return wrap(table, {
               write: (slot, position, rows) =>
@@ -391,6 +418,13 @@ export class Process {
       options,
     )
   }
+}
+
+function watchedStore(store: CheckpointStore, effect: Process['effect']): CheckpointStore {
+  return wrap(store, {
+    write: (snapshot, run) =>
+      effect('checkpoint', snapshot.head.nextOffset, () => store.write(snapshot, run)),
+  })
 }
 
 function tellingLog(lines: string[]): Log {

@@ -2,6 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { formatDay } from '../../src/core/day.ts'
 import type { SlotKey, TableTransaction } from '../../src/engine/ports.ts'
+import { TidemarkError } from '../../src/errors.ts'
+import { MemoryDisk } from '../../src/memory/state.ts'
 import { TableLane } from '../../src/engine/table-lane.ts'
 import { COUNT, day, viewOf } from '../support/builders.ts'
 import { gate, Rig } from './rig.ts'
@@ -198,8 +200,40 @@ describe('complete days', () => {
     await rig.expectTheLaw()
   })
 
+  test('a day that a tick of an owner before has closed is not complete before the new one has read to the end', async () => {
+    const rig = new Rig({ time: { idleAfterMs: 10_000 }, wall: '2024-03-04 23:59' })
+    const former = rig.start()
+    await rig.clock.advance(300)
+    rig.hooks.set('table commit', () => {
+      throw new TidemarkError('TABLE_UNAVAILABLE', 'the place of the tables is away')
+    })
+    appendUsers(rig, '2024-03-04')
+    await rig.clock.advance(120_000)
+    expect(formatDay((await rig.online.marker(0))?.asOf ?? 0)).toBe('2024-03-05')
+    await former.kill()
+    rig.disks[0] = new MemoryDisk()
+    // There is more in the log than the new owner is given.
+    rig.extraLag = 1
+    const owner = rig.start()
+    await rig.clock.advance(5_000)
+    expect(rig.rows()).toHaveLength(USERS.length)
+    const told = transactions(rig, 'activity_v1').flatMap(({ complete }) => complete)
+    expect(told.map((one) => formatDay(one.day))).not.toContain('2024-03-04')
+    rig.extraLag = 0
+    await rig.clock.advance(5_000)
+    const [last] = transactions(rig, 'activity_v1').at(-1)?.complete ?? []
+    expect(last && formatDay(last.day)).toBe('2024-03-04')
+    await owner.stop()
+  })
+
   test('a correction does not take completeness back', () => {
-    const lane = new TableLane({ view: 0, kind: 'rows', table: undefined as never, complete: 10 })
+    const lane = new TableLane({
+      view: 0,
+      kind: 'rows',
+      table: undefined as never,
+      complete: 10,
+      version: undefined,
+    })
     lane.await({ view: 0, kind: 'rows', day: 9, slot: 0 })
     expect(lane.awaitedDays).toBe(0)
     expect(lane.completeWith([], 10)).toBe(10)

@@ -127,6 +127,74 @@ test('a state whose tables are gone is refused', async () => {
   await expect(LevelPartitionState.open(directory)).rejects.toMatchObject({ code: 'STATE_DAMAGED' })
 })
 
+describe('a state whose tables have other bytes', () => {
+  const ENTITIES = 3_000
+  const directory = path.join(root, 'tables')
+
+  beforeAll(async () => {
+    for (let i = 0; i < 2; i += 1) {
+      await using state = await LevelPartitionState.open(directory)
+      const tiles = Array.from({ length: ENTITIES }, (_, n) =>
+        tile(`user:${n}`, 1, i, `${n}`.repeat(30)),
+      )
+      await state.commit(stateCommit(i + 1, { tiles }))
+    }
+    // Opening empties the log into a table.
+    await using _ = await LevelPartitionState.open(directory)
+  })
+
+  function damaged(harm: (bytes: Buffer) => Buffer): string {
+    copies += 1
+    const copy = path.join(root, `copy-${copies}`)
+    cpSync(directory, copy, { recursive: true })
+    const tables = readdirSync(copy).filter((name) => name.endsWith('.ldb'))
+    const [largest = ''] = tables.sort(
+      (a, b) => readFileSync(path.join(copy, b)).length - readFileSync(path.join(copy, a)).length,
+    )
+    const bytes = readFileSync(path.join(copy, largest))
+    expect(bytes.length).toBeGreaterThan(200_000)
+    writeFileSync(path.join(copy, largest), harm(bytes))
+    return copy
+  }
+
+  test('opens where nothing was changed', async () => {
+    await using state = await LevelPartitionState.open(damaged((bytes) => bytes))
+    expect(await state.scan(0, 0, undefined, 9_999)).toHaveLength(ENTITIES)
+  })
+
+  test.each([
+    [
+      'a block of zeros in the middle',
+      (bytes: Buffer) => bytes.fill(0, 100_000, 104_096),
+      /checksum/,
+    ],
+    ['a bit', (bytes: Buffer) => bytes.fill((bytes[70_000] ?? 0) ^ 4, 70_000, 70_001), /checksum/],
+    ['zeros at its start', (bytes: Buffer) => bytes.fill(0, 0, 512), /checksum/],
+    [
+      'zeros before its end',
+      (bytes: Buffer) => bytes.fill(0, bytes.length - 4_096, bytes.length - 48),
+      /checksum|index/,
+    ],
+    ['zeros at its end', (bytes: Buffer) => bytes.fill(0, bytes.length - 48), /its end is missing/],
+    [
+      'its second half',
+      (bytes: Buffer) => bytes.subarray(0, bytes.length / 2),
+      /has \d+ bytes, not/,
+    ],
+    ['everything', () => Buffer.alloc(0), /has 0 bytes, not/],
+  ])('is refused, and left as it is: %s', async (_, harm, words) => {
+    const copy = damaged(harm)
+    const before = readdirSync(copy)
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      await expect(LevelPartitionState.open(copy)).rejects.toMatchObject({
+        code: 'STATE_DAMAGED',
+        message: expect.stringMatching(words) as string,
+      })
+    }
+    expect(readdirSync(copy)).toEqual(before)
+  })
+})
+
 test('a damaged online store loses its markers, so that everything is told again, and then is whole', async () => {
   const directory = path.join(root, 'online')
   {

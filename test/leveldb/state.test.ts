@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { restoreState } from '../../src/leveldb/restore.ts'
 import { LevelPartitionState } from '../../src/leveldb/state.ts'
-import { MemoryDisk, MemoryPartitionState } from '../../src/memory/state.ts'
+import { MemoryDisk, MemoryPartitionState, diskOf } from '../../src/memory/state.ts'
 import { maintainAll, shown, stateCommit, tile } from '../conformance/state-fixtures.ts'
 import { describePartitionState } from '../conformance/state.ts'
 
@@ -20,12 +21,22 @@ afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 describePartitionState('LevelDB', async () => {
   const directory = newDirectory()
-  return { open: () => LevelPartitionState.open(directory) }
+  return {
+    open: () => LevelPartitionState.open(directory),
+    restored: async (files) => {
+      const place = newDirectory()
+      await restoreState({ directory: place, files, pipeline: 'shop', partition: 3 })
+      return LevelPartitionState.open(place)
+    },
+  }
 })
 
 describePartitionState('memory', async () => {
   const disk = new MemoryDisk()
-  return { open: () => MemoryPartitionState.open(disk) }
+  return {
+    open: () => MemoryPartitionState.open(disk),
+    restored: async (files) => MemoryPartitionState.open(await diskOf(files)),
+  }
 })
 
 test('T14 a state directory has one owner: a second opening is refused and says why', async () => {

@@ -64,6 +64,7 @@ const BUSY = progressOf([
       complete: [19_998, undefined],
       corrections: 9,
     },
+    checkpoint: { failing: true, offset: 900, createdMs: NOW_MS - 60_000, count: 2, bytes: 4_096 },
     meters: new PartitionMeters([60, 60]),
   }),
   partitionOf(7, { watermark: undefined, newest: undefined, closedDay: undefined }),
@@ -105,6 +106,9 @@ describe('what it says', () => {
     ['tidemark_reject_limit_ratio', [' 0.05']],
     ['tidemark_build_info', [`{version="1.2.3",node="${process.version}"} 1`]],
     ['tidemark_freshness_objective_seconds', ['{view="activity@1"} 60', '{view="spend@2"} 60']],
+    ['tidemark_checkpoint_offset', ['{partition="0"} 900']],
+    ['tidemark_checkpoint_failing', ['{partition="0"} 1']],
+    ['tidemark_checkpoint_added_bytes_total', ['{partition="0"} 4096']],
     [
       'tidemark_table_complete_day_end_timestamp_seconds',
       [

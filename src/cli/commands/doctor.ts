@@ -17,7 +17,7 @@ export function doctorCommand(): Command {
     description:
       'Checks that the places can be written and the servers be used (the topic and its settings, the group, the dead letters, Redis ' +
       'and its rights), that the key and the event time are found in the records, how producers partition them, and how far out of ' +
-      'order they are, with the settings that this suggests. Writes nothing; exits with 1 where a problem is found.',
+      'order they are, with the settings that this suggests. Writes nothing but a trial object in a bucket; exits with 1 where a problem is found.',
     examples: [
       ['tidemark doctor', 'on the last 100,000 records'],
       ['tidemark doctor -n 1000000', 'a larger sample measures lateness better'],
