@@ -3,12 +3,7 @@
  * plants them one by one in a copy of the tree; a unit test keeps each search text findable.
  */
 
-export interface Edit {
-  readonly file: string
-  /** Occurs exactly once in the file. */
-  readonly search: string
-  readonly replace: string
-}
+import { edit, type Edit } from './edit.ts'
 
 export interface Mutation {
   readonly name: string
@@ -23,10 +18,6 @@ const TICKS = 'test/engine/idle-ticks.test.ts'
 const TIME = 'test/engine/partition-time.test.ts'
 const RESTART = 'test/engine/restart.test.ts'
 const LEASE = 'test/engine/lease.test.ts'
-
-function edit(file: string, search: string, replace: string): Edit {
-  return { file, search, replace }
-}
 
 export const MUTATIONS: readonly Mutation[] = [
   {
@@ -361,8 +352,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       edit(
         'src/engine/maintenance-bounds.ts',
-        'Math.min(time.finalDay + 1, oldestDirty, asOf)',
-        'Math.min(time.finalDay + 1, Math.max(oldestDirty, asOf), asOf)',
+        'Math.min(committed.finalDay + 1, oldestDirty, asOf)',
+        'Math.min(committed.finalDay + 1, Math.max(oldestDirty, asOf), asOf)',
       ),
     ],
     tests: [TIME],

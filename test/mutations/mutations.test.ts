@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
+import { SIMULATED_MUTATIONS } from '../../sim/mutations/list.ts'
 import { MUTATIONS } from './list.ts'
 
 const ROOT = path.join(import.meta.dirname, '../..')
@@ -21,5 +22,5 @@ test.each(MUTATIONS)('$name: what is searched for occurs once', ({ edits, tests 
 test('docs/mutations.md lists them all, and nothing else', () => {
   const page = readFileSync(path.join(ROOT, 'docs/mutations.md'), 'utf8')
   const listed = [...page.matchAll(/^\| (.+?) +\| `/gm)].map((match) => match[1])
-  expect(listed).toEqual(MUTATIONS.map(({ name }) => name))
+  expect(listed).toEqual([...MUTATIONS, ...SIMULATED_MUTATIONS].map(({ name }) => name))
 })

@@ -1,0 +1,148 @@
+/** A machine: its disk with the states of partitions, each with its lock, its local files, and its wall clock. */
+import type { Milestone, PartitionState } from '../src/engine/ports.ts'
+import { TidemarkError } from '../src/errors.ts'
+import { MemoryFiles } from '../src/memory/object-storage.ts'
+import { MemoryDisk, MemoryPartitionState, diskOf } from '../src/memory/state.ts'
+import { wrap } from '../test/support/crash.ts'
+import type { Coverage } from './coverage.ts'
+import type { Network } from './network.ts'
+import type { Process } from './process.ts'
+
+interface StateDirectory {
+  disk: MemoryDisk
+  lockedBy: Process | undefined
+}
+
+/** How far any machine has come, by partition: what an opened state is compared with. */
+export type Furthest = Map<number, number>
+
+export class Machine {
+  readonly name: string
+  readonly files = new MemoryFiles()
+  /** How wrong its wall clock is. */
+  wallShiftMs = 0
+  readonly #states = new Map<number, StateDirectory>()
+  readonly #coverage: Coverage
+  readonly #furthest: Furthest
+
+  constructor(name: string, coverage: Coverage, furthest: Furthest) {
+    this.name = name
+    this.#coverage = coverage
+    this.#furthest = furthest
+  }
+
+  /** @throws STATE_LOCKED */
+  async open(process: Process, network: Network, partition: number): Promise<PartitionState> {
+    const directory = this.#directory(partition)
+    this.#lock(directory, process, partition)
+    const state = await MemoryPartitionState.open(directory.disk)
+    this.#noteOpened(partition, directory.disk)
+    return wrap<PartitionState>(state, {
+      commit: (commit) => {
+        const { nextOffset, time } = commit.head
+        const detail = `[${partition}]@${nextOffset} tiles ${commit.tiles.length} dirty ${commit.dirty.size} cleared ${commit.cleared.length} closed ${time.closedDay ?? ''}`
+        const ticked = state.head?.time.ticked
+        return network.call(
+          { place: 'disk', name: 'state commit', isDurable: true, detail },
+          async () => {
+            await state.commit(commit)
+            this.#furthest.set(partition, Math.max(nextOffset, this.#furthest.get(partition) ?? 0))
+            if (time.ticked !== ticked) this.#coverage.hit('path tick closed a day')
+          },
+        )
+      },
+      maintain: (bounds) =>
+        network.call(
+          { place: 'disk', name: 'state maintenance', isDurable: true, detail: `[${partition}]` },
+          () => state.maintain(bounds),
+        ),
+      [Symbol.asyncDispose]: async () => {
+        await state[Symbol.asyncDispose]()
+        if (directory.lockedBy === process) directory.lockedBy = undefined
+      },
+    })
+  }
+
+  async milestones(partition: number): Promise<Milestone[]> {
+    return (await MemoryPartitionState.open(this.#directory(partition).disk)).milestones()
+  }
+
+  async peek(partition: number): Promise<PartitionState['head']> {
+    return (await MemoryPartitionState.open(this.#directory(partition).disk)).head
+  }
+
+  /** What lies on the disk now, for who looks from outside. */
+  look(partition: number): MemoryDisk {
+    return this.#directory(partition).disk
+  }
+
+  /** The files of a checkpoint become the state; the one that was there stays until they are whole. */
+  async restore(
+    process: Process,
+    network: Network,
+    {
+      partition,
+      files,
+    }: {
+      readonly partition: number
+      readonly files: AsyncIterable<{ readonly name: string; readonly bytes: Uint8Array }>
+    },
+  ): Promise<void> {
+    const directory = this.#directory(partition)
+    this.#lock(directory, process, partition)
+    try {
+      const disk = await diskOf(files)
+      await network.call(
+        { place: 'disk', name: 'state restore', isDurable: true, detail: `[${partition}]` },
+        async () => {
+          directory.disk = disk
+        },
+      )
+      this.#coverage.hit('path state restored from a checkpoint')
+    } finally {
+      if (directory.lockedBy === process) directory.lockedBy = undefined
+    }
+  }
+
+  /** What a process held goes with it. */
+  release(process: Process): void {
+    for (const directory of this.#states.values())
+      if (directory.lockedBy === process) directory.lockedBy = undefined
+  }
+
+  loseDisk(): void {
+    this.#states.clear()
+  }
+
+  #lock(directory: StateDirectory, process: Process, partition: number): void {
+    if (directory.lockedBy !== undefined) {
+      this.#coverage.hit('path lock waited for')
+      throw new TidemarkError(
+        'STATE_LOCKED',
+        `partition ${partition} is open in ${directory.lockedBy.name}`,
+      )
+    }
+    directory.lockedBy = process
+  }
+
+  #noteOpened(partition: number, { head, dirty }: MemoryDisk): void {
+    const furthest = this.#furthest.get(partition)
+    if (furthest === undefined) return
+    const path = (name: string): void => this.#coverage.hit(`path ${name}`)
+    if (head === undefined) {
+      path('state begun again, on another machine or after its loss')
+      return
+    }
+    const { nextOffset, online, time } = JSON.parse(head) as NonNullable<PartitionState['head']>
+    path(nextOffset < furthest ? 'state opened that others have overtaken' : 'state opened again')
+    if (dirty.size > 0) path('dirty slots found at opening')
+    if (online?.scan !== undefined) path("scan's place found at opening")
+    if (time.tickCloses.length > 0) path('ticked days found at opening')
+  }
+
+  #directory(partition: number): StateDirectory {
+    const known = this.#states.get(partition) ?? { disk: new MemoryDisk(), lockedBy: undefined }
+    this.#states.set(partition, known)
+    return known
+  }
+}

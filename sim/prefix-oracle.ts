@@ -1,0 +1,85 @@
+/**
+ * What the log says of any online value at any moment: its features are those of the records up to the offset in its version,
+ * as of the day in its version, whoever wrote it and whenever. So every write is checked, a zombie's too.
+ */
+import type { Pipeline, ViewDefinition } from '../src/core/definition.ts'
+import type { FieldType } from '../src/core/value.ts'
+import type { OnlineValue } from '../src/engine/ports.ts'
+import { entityText, onlineText } from '../test/support/compare-sinks.ts'
+import { judgePartition } from '../test/support/judge-oracle.ts'
+import { foldedRecords } from '../test/support/oracle.ts'
+import type { RawPartition } from '../test/support/raw-record.ts'
+import { columnsOf, rowValues } from '../test/support/row-oracle.ts'
+import type { FoldedRecord, OracleColumn } from '../test/support/row-oracle.ts'
+
+interface KnownView {
+  readonly view: ViewDefinition
+  readonly columns: readonly OracleColumn[]
+  /** By entity as text. */
+  readonly entities: ReadonlyMap<string, readonly FoldedRecord[]>
+}
+
+export class PrefixOracle {
+  readonly #views: ReadonlyMap<string, KnownView>
+  readonly #types: ReadonlyMap<string, FieldType>
+  /** Versions that were found right, with their fields as text. */
+  readonly #known = new Map<string, string>()
+
+  constructor(pipeline: Pipeline, log: readonly RawPartition[]) {
+    const parts = log.map((partition) => judgePartition(pipeline, partition))
+    this.#types = new Map(pipeline.source.fields.map(({ name, type }) => [name, type]))
+    this.#views = new Map(
+      pipeline.views.map((view) => {
+        const entities = new Map<string, readonly FoldedRecord[]>()
+        for (const part of parts) {
+          for (const { entity, records } of foldedRecords(pipeline, view, part))
+            entities.set(entityText(pipeline, view.entity, entity), records)
+        }
+        const columns = columnsOf(view, this.#types)
+        return [`${view.name}:v${view.version}`, { view, columns, entities }]
+      }),
+    )
+  }
+
+  /** In words; undefined where the value is right. */
+  problemOf(value: OnlineValue): string | undefined {
+    const { version, entity, fields } = value
+    const at = `${value.view} ${entity} ${version.generation}.${version.offset}.${version.day}`
+    const found = JSON.stringify([...fields].sort(([a], [b]) => (a < b ? -1 : 1)))
+    let expected = this.#known.get(at)
+    if (expected === undefined) {
+      expected = this.#expected(value)
+      this.#known.set(at, expected)
+    }
+    // The all-empty value may be written as nothing at all, or as zeros.
+    if (
+      found === expected ||
+      (found === '[]' && value.eventTime === undefined && this.#isEmpty(value))
+    )
+      return undefined
+    return `${at}: ${found}, but the log says ${expected}`
+  }
+
+  #expected({ view: name, entity, version }: OnlineValue): string {
+    const known = this.#views.get(name)
+    if (known === undefined) return 'no such view'
+    const { view, columns, entities } = known
+    const records = (entities.get(entity) ?? []).filter(({ offset }) => offset <= version.offset)
+    const values = rowValues({ view, types: this.#types, records }, version.day)
+    const texts = columns.flatMap((column) => {
+      const cell = values.get(column.name) ?? null
+      return cell === null ? [] : [[column.name, onlineText(cell, column)]]
+    })
+    return JSON.stringify(texts.sort(([a = ''], [b = '']) => (a < b ? -1 : 1)))
+  }
+
+  /** No record of the longest window: nothing, or zeros. */
+  #isEmpty({ view: name, entity, version }: OnlineValue): boolean {
+    const known = this.#views.get(name)
+    if (known === undefined) return false
+    const first = version.day - Math.max(...known.view.windows)
+    return !(known.entities.get(entity) ?? []).some(
+      ({ offset, day }) => offset <= version.offset && day > first && day <= version.day,
+    )
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * Somebody publishes the next generation, of the same definitions: processes that start from now on write under it, those that
+ * run do not know of it yet and must stop, having written nothing, once they meet what it has taken over.
+ */
+import type { GenerationRecord } from '../src/core/generation.ts'
+import type { World } from './world.ts'
+
+const FOLDER = '_tidemark/generations/'
+
+/** Paths of the records, in order. */
+export function generationRecords({ tables }: World): string[] {
+  return [...tables.contents.keys()].filter((path) => path.startsWith(FOLDER)).sort()
+}
+
+export function publishGeneration(world: World): void {
+  const { tables, trace, coverage, wallMs } = world
+  const last = generationRecords(world).at(-1)
+  const content = last === undefined ? undefined : tables.contents.get(last)
+  if (content === undefined) return
+  const record = JSON.parse(Buffer.from(content.bytes).toString('utf8')) as GenerationRecord
+  const generation = record.generation + 1
+  const text = `${JSON.stringify({ ...record, generation }, undefined, 2)}\n`
+  const path = `${FOLDER}${String(generation).padStart(6, '0')}.json`
+  tables.contents.set(path, { bytes: Buffer.from(text), modifiedMs: Math.floor(wallMs) })
+  trace.note('operator', `*** generation ${generation} is published`)
+  coverage.hit('fault generation published')
+}

@@ -1,0 +1,189 @@
+/**
+ * Tables as readers see them, now and again: their rows for the comparison with the oracle, whether their whole history is
+ * well-formed, and whether two successive looks agree (nothing that was there is gone or older).
+ */
+import type { ViewDefinition } from '../src/core/definition.ts'
+import type { Value } from '../src/core/value.ts'
+import type { ObjectStorage } from '../src/storage/object-storage.ts'
+import type { ActualRow, ActualTile } from '../test/support/compare-sinks.ts'
+import {
+  checkCheckpoint,
+  checkpointVersions,
+  expectedOf,
+  readCheckpoint,
+  type Expected,
+} from './table-checkpoint.ts'
+import { compareVersions, versionText, type TableRow, type Version } from './table-file.ts'
+import { TableReplay } from './table-replay.ts'
+
+const DAY_MS = 86_400_000
+
+/** What one look at a table saw. */
+export interface TableLook {
+  readonly table: string
+  readonly version: number
+  readonly generation: number
+  /** Partition -> last complete day. */
+  readonly complete: ReadonlyMap<number, number>
+  /** `<day> <partition> <slot>` -> version. */
+  readonly slots: ReadonlyMap<string, Version>
+  /** Day and entity -> newest event in the row; null in an all-empty one. */
+  readonly rows: ReadonlyMap<string, number | null>
+  /** What was wrong with it, or on the way to it. */
+  readonly problems: readonly string[]
+}
+
+/** A reader of one table that looks now and then. Reads each version and each file once. */
+export class TableReader {
+  readonly #storage: ObjectStorage
+  readonly #replay: TableReplay
+
+  /** @param table its folder: `user_activity_v1`, `user_activity_v1__tiles` */
+  constructor(storage: ObjectStorage, table: string, each?: (replay: TableReplay) => void) {
+    this.#storage = storage
+    this.#replay = new TableReplay(storage, table, each)
+  }
+
+  /** Undefined while there is no table. */
+  async look(): Promise<TableLook | undefined> {
+    const replay = this.#replay
+    const told = replay.problems.length
+    await replay.advance()
+    if (replay.version < 0) return undefined
+    const rows = new Map<string, number | null>()
+    for (const { key, cells } of this.#rows())
+      rows.set(key, cells.get('_max_event_time') as number | null)
+    return {
+      table: replay.table,
+      version: replay.version,
+      generation: replay.generation,
+      complete: new Map(replay.complete),
+      slots: new Map(replay.seen),
+      rows,
+      problems: [...replay.problems.slice(told), ...(await this.#missingFiles())],
+    }
+  }
+
+  /** All rows of the newest version, with the columns of the table. */
+  async rows(): Promise<TableRow[]> {
+    await this.#replay.advance()
+    const { fields = [] } = JSON.parse(this.#replay.metaData?.schemaString ?? '{}') as {
+      readonly fields?: readonly { readonly name: string }[]
+    }
+    const names = fields.map(({ name }) => name).filter((name) => name !== 'ds')
+    return this.#rows().map((row) => {
+      return { ...row, cells: new Map(names.map((name) => [name, row.cells.get(name) ?? null])) }
+    })
+  }
+
+  #rows(): TableRow[] {
+    return [...this.#replay.files.values()].flatMap(({ rows = [] }) => rows)
+  }
+
+  async #missingFiles(): Promise<string[]> {
+    const { table, version, files } = this.#replay
+    const problems: string[] = []
+    for (const [path, { rows }] of files) {
+      if (rows !== undefined && (await this.#storage.stat(`${table}/${path}`)) !== undefined)
+        continue
+      problems.push(`${table} version ${version}: ${path} is active, but there is no such file`)
+    }
+    return problems
+  }
+}
+
+/** What the second look must not have lost of the first. Both of one table, in the order in which they were done. */
+export function compareLooks(before: TableLook, after: TableLook): string[] {
+  const at = `${after.table} version ${after.version}, looked at before in version ${before.version}`
+  const problems = [...after.problems]
+  if (after.version < before.version) problems.push('the version went back')
+  if (after.generation < before.generation) problems.push('the generation went back')
+  for (const [partition, day] of before.complete) {
+    const now = after.complete.get(partition)
+    if (now === undefined || now < day)
+      problems.push(`partition ${partition} was complete up to day ${day}, now up to ${now}`)
+  }
+  for (const [slot, version] of before.slots) {
+    const now = after.slots.get(slot)
+    if (now === undefined || compareVersions(now, version) < 0)
+      problems.push(
+        `slot ${slot} was at ${versionText(version)}, now at ${now && versionText(now)}`,
+      )
+  }
+  // Another generation may mean something else by a row.
+  if (after.generation === before.generation) problems.push(...lostRows(before, after))
+  return problems.map((problem) =>
+    problem.startsWith(after.table) ? problem : `${at}: ${problem}`,
+  )
+}
+
+/** A row never goes, and what it reflects only grows. */
+function lostRows(before: TableLook, after: TableLook): string[] {
+  return [...before.rows].flatMap(([key, newest]) => {
+    const now = after.rows.get(key)
+    if (now === undefined) return [`row ${key} is gone`]
+    return (now ?? -Infinity) < (newest ?? -Infinity)
+      ? [`row ${key} knew an event of ${newest}, now only of ${now}`]
+      : []
+  })
+}
+
+/** Everything that is wrong with the history of a table, a line each. */
+export async function checkTableHistory(storage: ObjectStorage, table: string): Promise<string[]> {
+  const checkpoints = await checkpointVersions(storage, table)
+  const expected = new Map<number, Expected>()
+  const reader = new TableReader(storage, table, (replay) => {
+    if (checkpoints.includes(replay.version)) expected.set(replay.version, expectedOf(replay))
+  })
+  const look = await reader.look()
+  if (look === undefined) return [`${table}: there is no such table`]
+  const problems = [...look.problems]
+  for (const version of checkpoints) {
+    const wanted = expected.get(version)
+    // Older than what is left of the log, or the one that it now begins with.
+    if (wanted === undefined) continue
+    const actions = await readCheckpoint(storage, table, version)
+    const wrong = checkCheckpoint(wanted, actions)
+    problems.push(...wrong.map((one) => `${table}: the checkpoint of version ${version} ${one}`))
+  }
+  return problems
+}
+
+export async function readFeatureRows(
+  storage: ObjectStorage,
+  view: ViewDefinition,
+): Promise<ActualRow[]> {
+  const rows = await new TableReader(storage, `${view.name}_v${view.version}`).rows()
+  return rows.map((row) => ({
+    ...split(view, row),
+    eventTimestamp: row.cells.get('event_timestamp') as number,
+    maxEventTime: row.cells.get('_max_event_time') as number | null,
+    completeFrom: row.cells.get('_complete_from') as number,
+  }))
+}
+
+export async function readTiles(
+  storage: ObjectStorage,
+  view: ViewDefinition,
+): Promise<ActualTile[]> {
+  const rows = await new TableReader(storage, `${view.name}_v${view.version}__tiles`).rows()
+  return rows.map((row) => ({
+    ...split(view, row),
+    offset: row.cells.get('_offset') as number,
+    maxEventTime: row.cells.get('_max_event_time') as number,
+  }))
+}
+
+function split(
+  { entity }: ViewDefinition,
+  { ds, cells }: TableRow,
+): { entity: Value[]; day: number; values: Map<string, Value> } {
+  const features = [...cells].filter(
+    ([name]) => !name.startsWith('_') && name !== 'event_timestamp' && !entity.includes(name),
+  )
+  return {
+    entity: entity.map((name) => cells.get(name) as Value),
+    day: Date.parse(ds) / DAY_MS,
+    values: new Map(features as [string, Value][]),
+  }
+}

@@ -1,0 +1,292 @@
+/**
+ * Replays the log of a table version by version and sees that each keeps what the table promises:
+ *
+ *  - actions are well-formed: an add of a new file that exists, a remove of an active one, both of names of ours;
+ *  - at every version a slot has at most one file, an (entity, day) at most one row, a compaction changes no row;
+ *  - what a slot has seen, (generation, position), only rises, also where it was emptied, and nothing leaves without heir;
+ *  - complete days only rise, and a complete day has all its slots in.
+ *
+ * Goes on where it stopped, so that a reader can look again and again at little cost.
+ */
+import type { ObjectStorage } from '../src/storage/object-storage.ts'
+import type { Action, AddFile, MetaData, RemoveFile, Txn } from '../src/table/delta/actions.ts'
+import { checkpointVersions, readCheckpoint } from './table-checkpoint.ts'
+import {
+  compareVersions,
+  parseControl,
+  parseEmptiedSlot,
+  parseFileName,
+  rowText,
+  slotName,
+  tableRows,
+  versionText,
+  type FileName,
+  type TableRow,
+  type Version,
+} from './table-file.ts'
+
+const DAY_MS = 86_400_000
+const KINDS = ['commitInfo', 'protocol', 'metaData', 'txn', 'remove', 'add']
+
+export interface ActiveFile {
+  readonly name: FileName
+  readonly add: AddFile
+  /** Undefined where the file was vacuumed before it was looked at. */
+  readonly rows: readonly TableRow[] | undefined
+}
+
+export class TableReplay {
+  readonly table: string
+  readonly problems: string[] = []
+  /** By path. */
+  readonly files = new Map<string, ActiveFile>()
+  /** What each slot has seen. */
+  readonly seen = new Map<string, Version>()
+  /** Partition -> last complete day. */
+  readonly complete = new Map<number, number>()
+  readonly transactions = new Map<string, Txn>()
+  metaData: MetaData | undefined
+  version = -1
+  readonly #storage: ObjectStorage
+  readonly #each: ((replay: TableReplay) => void) | undefined
+  /** Complete days that the version at hand has raised. */
+  #raised: { readonly partition: number; readonly before: number; readonly day: number }[] = []
+  /** Paths ever named. */
+  readonly #named = new Set<string>()
+  /** Key of each row -> path of its file. */
+  readonly #keys = new Map<string, string>()
+
+  /** @param each is called after every version */
+  constructor(storage: ObjectStorage, table: string, each?: (replay: TableReplay) => void) {
+    this.#storage = storage
+    this.table = table
+    this.#each = each
+  }
+
+  /** Up to the newest version that is there. */
+  async advance(): Promise<void> {
+    if (this.version < 0) await this.#begin()
+    for (;;) {
+      const bytes = await this.#storage.get(this.#path(this.version + 1))
+      if (bytes === undefined) return
+      this.version += 1
+      const lines = Buffer.from(bytes).toString('utf8').split('\n')
+      if (lines.at(-1) !== '') this.#tell('the commit does not end with a line break')
+      await this.#apply(this.#parse(lines.slice(0, -1)))
+      this.#each?.(this)
+    }
+  }
+
+  /** Where old commits are cleaned up, at the oldest checkpoint that the log goes on from. */
+  async #begin(): Promise<void> {
+    if ((await this.#storage.stat(this.#path(0))) !== undefined) return
+    const checkpoints = await checkpointVersions(this.#storage, this.table)
+    for (const [i, version] of checkpoints.entries()) {
+      const goesOn = (await this.#storage.stat(this.#path(version + 1))) !== undefined
+      if (!goesOn && i < checkpoints.length - 1) continue
+      await this.#apply(await readCheckpoint(this.#storage, this.table, version))
+      this.version = version
+      // Files of older generations and of the same version are nothing wrong here.
+      this.problems.length = 0
+      return
+    }
+  }
+
+  #path(version: number): string {
+    return `${this.table}/_delta_log/${String(version).padStart(20, '0')}.json`
+  }
+
+  get generation(): number {
+    return Number(this.#setting('tidemark.generation'))
+  }
+
+  get sortedBy(): string[] {
+    return JSON.parse(this.#setting('tidemark.sortedBy') ?? '[]') as string[]
+  }
+
+  #setting(name: string): string | undefined {
+    return this.metaData?.configuration[name]
+  }
+
+  #tell(problem: string): void {
+    this.problems.push(`${this.table} version ${this.version}: ${problem}`)
+  }
+
+  #parse(lines: readonly string[]): Action[] {
+    return lines.flatMap((line) => {
+      try {
+        const action = JSON.parse(line) as Action
+        const kinds = Object.keys(action)
+        if (kinds.length === 1 && KINDS.includes(kinds[0] ?? '')) return [action]
+      } catch {
+        // Told below.
+      }
+      this.#tell(`no action: ${line.slice(0, 100)}`)
+      return []
+    })
+  }
+
+  async #apply(actions: readonly Action[]): Promise<void> {
+    const adds = actions.flatMap(({ add }) => add ?? [])
+    const removes = actions.flatMap(({ remove }) => remove ?? [])
+    const txns = actions.flatMap(({ txn }) => txn ?? [])
+    for (const { metaData } of actions) if (metaData) this.#setMetaData(metaData)
+    if (this.metaData === undefined) this.#tell('the log does not begin with its metadata')
+    const gone = removes.flatMap((remove) => this.#remove(remove) ?? [])
+    const come: ActiveFile[] = []
+    for (const add of adds) come.push(...(await this.#add(add)))
+    const emptied = txns.flatMap((txn) => this.#setTransaction(txn) ?? [])
+    this.#checkHeirs(gone, come, emptied)
+    if (actions.some(({ commitInfo }) => commitInfo?.['operation'] === 'OPTIMIZE'))
+      this.#checkCompaction(gone, come)
+    for (const { partition, before, day } of this.#raised)
+      this.#checkComplete(partition, day, before)
+    this.#raised = []
+  }
+
+  #setMetaData(metaData: MetaData): void {
+    const before = this.metaData && this.generation
+    this.metaData = metaData
+    if (before !== undefined && !(this.generation >= before))
+      this.#tell(`the generation goes from ${before} to ${this.generation}`)
+  }
+
+  #remove({ path }: RemoveFile): ActiveFile | undefined {
+    const file = this.files.get(path)
+    if (file === undefined) {
+      this.#tell(`removes ${path}, which is not active`)
+      return undefined
+    }
+    this.files.delete(path)
+    for (const { key } of file.rows ?? []) {
+      if (this.#keys.get(key) === path) this.#keys.delete(key)
+    }
+    return file
+  }
+
+  async #add(add: AddFile): Promise<ActiveFile[]> {
+    const { path } = add
+    if (this.#named.has(path)) this.#tell(`adds ${path} a second time`)
+    this.#named.add(path)
+    const name = parseFileName(path)
+    if (name === undefined) {
+      this.#tell(`adds ${path}, which is no name of a data file`)
+      return []
+    }
+    if (add.partitionValues['ds'] !== name.ds) this.#tell(`${path} is of another day than it says`)
+    if (name.generation !== this.generation)
+      this.#tell(`adds ${path} while the table is at generation ${this.generation}`)
+    const file = { name, add, rows: await this.#rows(add, name) }
+    this.#checkSlots(path, name)
+    for (const { key } of file.rows ?? []) {
+      const other = this.#keys.get(key)
+      if (other !== undefined) this.#tell(`${key} is in ${other} and in ${path}`)
+      this.#keys.set(key, path)
+    }
+    this.files.set(path, file)
+    return [file]
+  }
+
+  async #rows(add: AddFile, name: FileName): Promise<readonly TableRow[] | undefined> {
+    const bytes = await this.#storage.get(`${this.table}/${add.path}`)
+    if (bytes === undefined) return undefined
+    if (bytes.length !== add.size)
+      this.#tell(`${add.path} has ${bytes.length} bytes, not ${add.size}`)
+    const rows = tableRows(bytes, name, this.sortedBy)
+    const { numRecords } = JSON.parse(add.stats ?? '{}') as { readonly numRecords?: number }
+    if (numRecords !== rows.length)
+      this.#tell(`${add.path} has ${rows.length} rows, not ${numRecords}`)
+    return rows
+  }
+
+  /** Each slot of the file has no other file, and has seen nothing as high. */
+  #checkSlots(path: string, name: FileName): void {
+    const slots = slotsOf(name)
+    for (const [other, { name: taken }] of this.files) {
+      if (taken.ds !== name.ds || taken.partition !== name.partition) continue
+      if (slots.some((slot) => slotsOf(taken).includes(slot)))
+        this.#tell(`${other} and ${path} are active for one slot`)
+    }
+    for (const slot of slots) this.#raise({ ...name, slot }, name, path)
+  }
+
+  #raise(slot: { ds: string; partition: number; slot: number }, to: Version, by: string): void {
+    const name = slotName(slot)
+    const seen = this.seen.get(name)
+    if (seen !== undefined && compareVersions(to, seen) <= 0)
+      this.#tell(`slot ${name} goes from ${versionText(seen)} to ${versionText(to)} by ${by}`)
+    this.seen.set(name, to)
+  }
+
+  /** @returns the slot that it remembers as emptied, if it does */
+  #setTransaction(txn: Txn): string | undefined {
+    const { appId, version } = txn
+    this.transactions.set(appId, txn)
+    const partition = parseControl(this.table, appId)
+    if (partition !== undefined) {
+      const before = this.complete.get(partition) ?? -Infinity
+      if (version < before)
+        this.#tell(`complete days of partition ${partition} go from ${before} to ${version}`)
+      this.complete.set(partition, version)
+      this.#raised.push({ partition, before, day: version })
+      return undefined
+    }
+    const emptied = parseEmptiedSlot(this.table, appId)
+    if (emptied === undefined) {
+      this.#tell(`no application of ours: ${appId}`)
+      return undefined
+    }
+    this.#raise(emptied, { generation: emptied.generation, position: version }, appId)
+    return slotName(emptied)
+  }
+
+  #checkHeirs(
+    gone: readonly ActiveFile[],
+    come: readonly ActiveFile[],
+    emptied: readonly string[],
+  ): void {
+    const heirs = new Set([...come.flatMap(({ name }) => slotNames(name)), ...emptied])
+    for (const { name, add } of gone) {
+      for (const slot of slotNames(name))
+        if (!heirs.has(slot)) this.#tell(`${add.path} goes and slot ${slot} gets nothing instead`)
+    }
+  }
+
+  #checkCompaction(gone: readonly ActiveFile[], come: readonly ActiveFile[]): void {
+    const all = [...gone, ...come]
+    if (all.some(({ rows }) => rows === undefined)) return
+    const [before, after] = [gone, come].map((files) =>
+      files.flatMap(({ rows = [] }) => rows.map(rowText)).sort(),
+    )
+    if (JSON.stringify(before) !== JSON.stringify(after)) this.#tell('a compaction changes rows')
+  }
+
+  /**
+   * A slot that had something to say of the day before has something to say of this one: a value, or that all is empty now.
+   * So its file is there before the day is complete. (Other slots of the day may be missing: they hold nothing.)
+   */
+  #checkComplete(partition: number, through: number, after: number): void {
+    if (this.table.endsWith('__tiles')) return
+    for (const { name, add, rows = [] } of this.files.values()) {
+      const day = Date.parse(name.ds) / DAY_MS + 1
+      if (name.partition !== partition || day <= after || day > through) continue
+      if (
+        name.slot === undefined ||
+        rows.every(({ cells }) => cells.get('_max_event_time') === null)
+      )
+        continue
+      const ds = new Date(day * DAY_MS).toISOString().slice(0, 10)
+      const slot = slotName({ ds, partition, slot: name.slot })
+      if (!this.seen.has(slot))
+        this.#tell(`${ds} is complete, but slot ${slot} is missing that follows ${add.path}`)
+    }
+  }
+}
+
+function slotsOf({ slot, slots }: FileName): number[] {
+  return slot === undefined ? Array.from({ length: slots }, (_, i) => i) : [slot]
+}
+
+function slotNames(name: FileName): string[] {
+  return slotsOf(name).map((slot) => slotName({ ...name, slot }))
+}
