@@ -168,6 +168,7 @@ describe('a run', () => {
       'TidemarkRejectsNearLimit',
       'TidemarkOnlineBacklog',
       'TidemarkFreshness',
+      'TidemarkCheckpointsFailing',
     ])
     // Before the first scrape nothing was up: that is pending for a moment.
     expect(rules.filter(({ state }) => state === 'firing')).toEqual([])

@@ -78,26 +78,6 @@ test('the shared registry gives ids to schemas', async () => {
   expect(await answer.json()).toEqual({ id: expect.any(Number) as number })
 })
 
-test('what Kafka acknowledged is there after a kill', async () => {
-  using directory = new ServerDirectory()
-  await using kafka = await startKafka({ directory: directory.path })
-  await createTopic(kafka.bootstrap, 'kept')
-  await produce(kafka.bootstrap, 'kept', 'a')
-  await kafka.node(1).kill()
-  await kafka.node(1).start()
-  await produce(kafka.bootstrap, 'kept', 'b')
-  expect(await highWatermark(kafka.bootstrap, 'kept')).toBe('2')
-})
-
-test('of three brokers any may die', async () => {
-  using directory = new ServerDirectory()
-  await using kafka = await startKafka({ directory: directory.path, nodes: 3, proxied: true })
-  await createTopic(kafka.bootstrap, 'kept')
-  await kafka.node(2).kill()
-  await produce(kafka.bootstrap, 'kept', 'a')
-  expect(await highWatermark(kafka.proxied.bootstrap, 'kept')).toBe('1')
-})
-
 test('a user of Kafka may do what its access list says', async () => {
   using directory = new ServerDirectory()
   await using kafka = await startKafka({ directory: directory.path, secure: true })

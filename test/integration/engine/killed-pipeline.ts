@@ -36,15 +36,17 @@ export function onServers(place: {
   readonly topic: string
   /** As in the pipeline file. */
   readonly redis: string | object
+  /** Default: the topic's name. */
+  readonly group?: string
   readonly sessionTimeout?: string
   readonly more?: object
 }): string {
-  const { bootstrap, topic, redis, sessionTimeout = '6s', more = {} } = place
+  const { bootstrap, topic, redis, group = topic, sessionTimeout = '6s', more = {} } = place
   const { rejects, sinks, ...pipeline } = KILLED_PIPELINE
   return JSON.stringify({
     ...pipeline,
     source: {
-      kafka: { brokers: bootstrap, topic, group: topic, sessionTimeout },
+      kafka: { brokers: bootstrap, topic, group, sessionTimeout },
       ...KILLED_SOURCE,
     },
     sinks: { ...sinks, online: { redis } },

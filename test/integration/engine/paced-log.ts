@@ -22,14 +22,48 @@ export interface Pace {
   readonly users?: number
 }
 
+/** The records of a day and the next: late ones among them, repeated ids, and a few that nobody can read. */
+export class Traffic {
+  readonly #random: Random
+  readonly #pace: Pick<Pace, 'stepMs' | 'users'>
+  #clock = Date.UTC(2024, 2, 4)
+  #made = 0
+
+  constructor(random: Random, pace: Pick<Pace, 'stepMs' | 'users'>) {
+    this.#random = random
+    this.#pace = pace
+  }
+
+  get made(): number {
+    return this.#made
+  }
+
+  next(partition: number): RawRecord {
+    const random = this.#random
+    this.#clock += random.next() * 2 * this.#pace.stepMs
+    const late = random.next() < 0.15 ? random.next() * 40 * HOUR_MS : 0
+    const number = (this.#made += 1)
+    const user = `p${partition} u${random.below(this.#pace.users ?? 12)}`
+    const event = {
+      user,
+      kind: random.next() < 0.3 ? 'buy' : 'view',
+      amount: (random.next() * 100).toFixed(2),
+      weight: random.next(),
+      id: `e${random.next() < 0.05 ? number - 2 : number}`,
+      at: Math.floor(this.#clock - late),
+    }
+    const value = random.next() < 0.02 ? '{' : JSON.stringify(event)
+    return { offset: NaN, timestamp: Math.floor(this.#clock), key: user, value }
+  }
+}
+
 export class PacedWriter {
   readonly log: readonly RawPartition[]
   readonly #random: Random
   readonly #appender: LogAppender
   readonly #pace: Pace
   readonly #records: RawRecord[][]
-  #clock = Date.UTC(2024, 2, 4)
-  #written = 0
+  readonly #traffic: Traffic
 
   constructor(appender: LogAppender, random: Random, pace: Pace) {
     this.#appender = appender
@@ -37,10 +71,11 @@ export class PacedWriter {
     this.#pace = pace
     this.#records = Array.from({ length: pace.partitions }, () => [])
     this.log = this.#records.map((records, partition) => ({ partition, records }))
+    this.#traffic = new Traffic(random, pace)
   }
 
   get written(): number {
-    return this.#written
+    return this.#traffic.made
   }
 
   /** Until told to stop: a few records every few milliseconds. */
@@ -55,7 +90,7 @@ export class PacedWriter {
     const drafts = this.#records.map((): RawRecord[] => [])
     for (let i = 0; i < count; i += 1) {
       const partition = this.#random.below(this.#pace.partitions)
-      drafts[partition]?.push(this.#next(partition))
+      drafts[partition]?.push(this.#traffic.next(partition))
     }
     await Promise.all(
       drafts.map(async (records, partition) => {
@@ -66,24 +101,6 @@ export class PacedWriter {
         })
       }),
     )
-  }
-
-  #next(partition: number): RawRecord {
-    const random = this.#random
-    this.#clock += random.next() * 2 * this.#pace.stepMs
-    const late = random.next() < 0.15 ? random.next() * 40 * HOUR_MS : 0
-    const number = (this.#written += 1)
-    const user = `p${partition} u${random.below(this.#pace.users ?? 12)}`
-    const event = {
-      user,
-      kind: random.next() < 0.3 ? 'buy' : 'view',
-      amount: (random.next() * 100).toFixed(2),
-      weight: random.next(),
-      id: `e${random.next() < 0.05 ? number - 2 : number}`,
-      at: Math.floor(this.#clock - late),
-    }
-    const value = random.next() < 0.02 ? '{' : JSON.stringify(event)
-    return { offset: NaN, timestamp: Math.floor(this.#clock), key: user, value }
   }
 }
 

@@ -42,7 +42,15 @@ export class RealWorld implements AsyncDisposable {
     text: string,
     beside: Readonly<Record<string, string>> = {},
   ): Promise<RealWorld> {
-    const directory = await mkdtemp(path.join(tmpdir(), 'tidemark-world-'))
+    return RealWorld.open(await mkdtemp(path.join(tmpdir(), 'tidemark-world-')), text, beside)
+  }
+
+  /** In a directory that is there. */
+  static async open(
+    directory: string,
+    text: string,
+    beside: Readonly<Record<string, string>> = {},
+  ): Promise<RealWorld> {
     for (const [name, content] of Object.entries(beside)) {
       await writeFile(path.join(directory, name), content)
     }

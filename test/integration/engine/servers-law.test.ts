@@ -11,7 +11,7 @@ import { expect, test } from 'vitest'
 import { createRandom, type Random } from '../../../bench/random.ts'
 import type { RunParts } from '../../../src/engine/parts.ts'
 import type { RecordSource } from '../../../src/engine/ports.ts'
-import { expectSinksEqual } from '../../support/compare-sinks.ts'
+import { expectSinksEqual } from '../../support/expect-sinks.ts'
 import {
   CrashPoint,
   Crashed,
@@ -29,7 +29,7 @@ import { actualRaw, envelopeFaults, RawRedis } from './online-reader.ts'
 import { RealWorld } from './real-world.ts'
 import { deadLettersOf, TopicWriter } from './topic-writer.ts'
 
-const BUDGET_MS = 45_000
+const BUDGET_MS = 20_000
 const SCENARIOS_MIN = 2
 const SCENARIOS_MAX = 12
 const PHASES = 3

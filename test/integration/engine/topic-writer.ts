@@ -3,8 +3,8 @@
  * partitions that interleave with them, and aborted ones, whose records (again those of the log) nobody may ever see.
  */
 import { compress as compressZstd } from '@bokuweb/zstd-wasm'
-import { CompressionCodecs, CompressionTypes } from 'kafkajs'
-import type { Message, Producer, Transaction } from 'kafkajs'
+import kafkajs from 'kafkajs'
+import type { CompressionTypes, Message, Producer, Transaction } from 'kafkajs'
 import { compress as compressLz4 } from 'lz4js'
 import { compress as compressSnappy } from 'snappyjs'
 import type { Random } from '../../../bench/random.ts'
@@ -14,17 +14,14 @@ import { valueBytes, type RawPartition, type RawRecord } from '../../support/raw
 import { KafkaClients } from '../kafka/kafka-topic.ts'
 import type { LogAppender } from './paced-log.ts'
 
-const CODECS = [
-  CompressionTypes.None,
-  CompressionTypes.GZIP,
-  CompressionTypes.Snappy,
-  CompressionTypes.LZ4,
-  CompressionTypes.ZSTD,
-] as const
+/** Only as properties: loaded by Node itself, the package has no such names. */
+const { CompressionCodecs, CompressionTypes: Codec } = kafkajs
+
+const CODECS = [Codec.None, Codec.GZIP, Codec.Snappy, Codec.LZ4, Codec.ZSTD] as const
 const CHUNK_MAX = 25
 
 function addCodec(
-  type: Exclude<CompressionTypes, CompressionTypes.None>,
+  type: Exclude<CompressionTypes, typeof Codec.None>,
   compress: (bytes: Uint8Array) => Uint8Array,
 ): void {
   CompressionCodecs[type] = () => ({
@@ -74,21 +71,23 @@ export class TopicWriter implements LogAppender {
 
   /** Makes the topic. Its records may be of any time, and none is ever deleted. */
   static async create(bootstrap: string, partitions: number): Promise<TopicWriter> {
-    // By the engine's own call: the package does not work any more when it is loaded twice.
-    await loadZstd()
-    addCodec(CompressionTypes.Snappy, compressSnappy)
-    addCodec(CompressionTypes.LZ4, lz4Frame)
-    addCodec(CompressionTypes.ZSTD, (bytes) => compressZstd(Buffer.from(bytes)))
-    const clients = new KafkaClients(bootstrap)
     const topic = uniqueName('law')
+    await using clients = new KafkaClients(bootstrap)
     await clients.createTopic(topic, partitions, { 'retention.ms': '-1' })
     await clients.createTopic(deadLettersOf(topic), 2, { 'retention.ms': '-1' })
+    return await TopicWriter.open(bootstrap, topic)
+  }
+
+  /** A topic that is there. What a writer before has left open is aborted. */
+  static async open(bootstrap: string, topic: string): Promise<TopicWriter> {
+    // By the engine's own call: the package does not work any more when it is loaded twice.
+    await loadZstd()
+    addCodec(Codec.Snappy, compressSnappy)
+    addCodec(Codec.LZ4, lz4Frame)
+    addCodec(Codec.ZSTD, (bytes) => compressZstd(Buffer.from(bytes)))
+    const clients = new KafkaClients(bootstrap)
     const open = (transactionalId?: string): Promise<Producer> =>
       clients.producer({
-        createPartitioner:
-          () =>
-          ({ message }) =>
-            message.partition ?? 0,
         idempotent: true,
         maxInFlightRequests: 1,
         ...(transactionalId !== undefined && { transactionalId }),
@@ -99,7 +98,7 @@ export class TopicWriter implements LogAppender {
 
   /** One plain batch. */
   append(partition: number, records: readonly RawRecord[]): Promise<readonly number[]> {
-    return this.#send(this.#plain, { partition, records }, CompressionTypes.None)
+    return this.#send(this.#plain, { partition, records }, Codec.None)
   }
 
   /** All records, in the order of their partitions, in whatever way chance has it. @returns them at their offsets */

@@ -1,4 +1,5 @@
 /** Topics on a real broker, and clients beside the one under test: what tests produce, delete and move goes through kafkajs. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, logLevel } from 'kafkajs'
 import type { Admin, KafkaConfig, Producer, ProducerConfig, ITopicConfig } from 'kafkajs'
 import type { KafkaLog } from '../../../src/core/definition.ts'
@@ -10,6 +11,9 @@ import type { KafkaLogParts, KafkaSource } from '../../../src/kafka/kafka-log.ts
 import { stopIdleTimers } from '../../../src/kafka/kafkajs-idle-timer.ts'
 import { recordsOfAll } from '../../conformance/record-source.ts'
 import { uniqueName } from '../../support/servers.ts'
+
+const LED_WITHIN_MS = 20_000
+const LED_LOOK_MS = 20
 
 export interface LoggedLine {
   readonly level: 'debug' | 'info' | 'warn' | 'error'
@@ -92,8 +96,10 @@ export class KafkaClients implements AsyncDisposable {
     const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
     await admin.createTopics({
       topics: [{ topic, numPartitions: partitions, configEntries, ...more }],
-      waitForLeaders: true,
+      // A busy broker makes kafkajs give up: it asks before the broker itself knows of the topic.
+      waitForLeaders: false,
     })
+    await untilLed(admin, topic, partitions)
   }
 
   /** Partition 0 begins at `offset` from now on; -1: at its end. */
@@ -109,6 +115,19 @@ export class KafkaClients implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.#opened.map((client) => client.disconnect()))
+  }
+}
+
+async function untilLed(admin: Admin, topic: string, partitions: number): Promise<void> {
+  const deadlineMs = performance.now() + LED_WITHIN_MS
+  for (;;) {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] }).catch(() => {
+      return { topics: [] }
+    })
+    const led = topics.flatMap((one) => one.partitions.filter(({ leader }) => leader >= 0))
+    if (led.length >= partitions) return
+    if (performance.now() > deadlineMs) throw new Error(`${topic} has no leaders`)
+    await sleep(LED_LOOK_MS)
   }
 }
 

@@ -149,6 +149,8 @@ async function run(
       decoder: decoderOf(from, log, beforeAsking),
       openState: () => MemoryPartitionState.open(),
       peekState: () => Promise.resolve(undefined),
+      restoreState: () => Promise.reject(new Error('there are no checkpoints here')),
+      checkpoints: undefined,
       online,
       tables: undefined,
       generations: new MemoryGenerations(),
