@@ -132,7 +132,7 @@ export default tseslint.config(
   },
   {
     // Where data goes to stdout on purpose, and where a script is its own program.
-    files: ['src/cli/**/*.ts', '{demo,bench,examples,scripts,servers,test}/**/*.ts'],
+    files: ['src/cli/**/*.ts', '{demo,bench,examples,scripts,servers,sim,storm,test}/**/*.ts'],
     rules: { 'no-console': 'off' },
   },
   {

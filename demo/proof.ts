@@ -35,11 +35,14 @@ export async function prove(
   tell: (proven: Proven) => void,
 ): Promise<void> {
   const { offline, online } = pipeline.sinks
-  invariant(offline && online, 'the pipeline of the demo has both sinks')
+  invariant(
+    offline?.location.kind === 'directory' && online,
+    'the pipeline of the demo has both sinks, and its tables in a directory',
+  )
   await computeAccepted(database, pipeline)
   for (const view of pipeline.views) {
     await computeRows(database, view)
-    await readTable(database, view, offline.location)
+    await readTable(database, view, offline.location.directory)
     tell({ what: `rows of ${view.name}`, ...(await compareRows(database, view)) })
   }
   const store = await openOnlineReader(pipeline, online, systemClock)
