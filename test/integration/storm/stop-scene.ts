@@ -168,6 +168,8 @@ export class StopScene implements AsyncDisposable {
 
   /** Retention takes all that partition 0 has now; returns where it begins since. */
   async forget(): Promise<number> {
+    // Else a run that was at the end of it would lack nothing.
+    await this.#producing?.write(100)
     await this.clients.deleteRecords(this.topic, -1)
     const admin = await this.clients.admin()
     const offsets = await admin.fetchTopicOffsets(this.topic)
