@@ -84,17 +84,17 @@ export class CheckpointFollower {
    */
   async handOver(): Promise<void> {
     const { clock, log, state, partition } = this.#context
-    const late = clock.sleep(HAND_OVER_MS).then(() => 'late' as const)
-    const work = async (): Promise<'done'> => {
+    const work = async (): Promise<void> => {
       await this.#storing
-      if (this.#hasMoved()) {
-        this.#begin(await this.#snapshot(() => state.snapshot()))
-        await this.#storing
-      }
-      return 'done'
+      if (!this.#hasMoved()) return
+      this.#begin(await this.#snapshot(() => state.snapshot()))
+      await this.#storing
     }
-    const isLate = (await Promise.race([work(), late])) === 'late'
-    if (!isLate && this.#failure === undefined) return
+    // A wait that is left behind would keep the process from ending.
+    const patience = new AbortController()
+    await Promise.race([work(), clock.sleep(HAND_OVER_MS, patience.signal)])
+    patience.abort()
+    if (!this.#hasMoved()) return
     const { cause } = this.#failure ?? {}
     const why =
       cause instanceof Error ? cause.message : `it takes longer than ${HAND_OVER_MS / 1_000} s`

@@ -71,6 +71,7 @@ describe('a checkpoint', () => {
     await rig.clock.advance(1_000)
     await run.stop()
     expect(await offsets(store)).toEqual([2])
+    expect(rig.clock.waiting).toBe(0)
     await rig.runToEnd()
     expect(await offsets(store)).toEqual([2])
   })

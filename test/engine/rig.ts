@@ -39,6 +39,11 @@ export class TestClock implements Clock {
     this.wall = wall
   }
 
+  /** How many wait: each would keep a process from ending. */
+  get waiting(): number {
+    return this.#timers.size
+  }
+
   wallMs(): number {
     return Math.floor(this.wall)
   }
