@@ -7,6 +7,9 @@ import os from 'node:os'
 import path from 'node:path'
 import { builtCli } from './built-cli.ts'
 
+/** Seconds, and what a machine that is busy makes of them. */
+const SAYS_WITHIN_MS = 120_000
+
 export interface Ended {
   readonly code: number | null
   readonly stdout: string
@@ -15,7 +18,7 @@ export interface Ended {
 
 export interface Started {
   readonly child: ChildProcess
-  /** All of stderr, once it holds the text; rejects when the process ends before. */
+  /** All of stderr, once it holds the text; rejects when the process ends before, or says nothing of it for long. */
   readonly says: (text: string) => Promise<string>
   readonly ended: Promise<Ended>
 }
@@ -65,7 +68,9 @@ export function startCli(
     const over = ended.then(() => {
       if (!stderr.includes(text)) throw new Error(`ended without saying ${text}:\n${stderr}`)
     })
+    const patient = performance.now() + SAYS_WITHIN_MS
     while (!stderr.includes(text)) {
+      if (performance.now() > patient) throw new Error(`did not say ${text}:\n${stderr}`)
       await Promise.race([over, new Promise((resolve) => setTimeout(resolve, 50))])
     }
     return stderr

@@ -45,7 +45,6 @@ export interface Stop {
 
 interface Producing {
   readonly written: number
-  /** So many at once, beside what it does anyway. */
   readonly write: (records: number) => Promise<void>
   readonly end: () => Promise<readonly RawPartition[]>
 }
@@ -126,6 +125,11 @@ export class StopScene implements AsyncDisposable {
     }
   }
 
+  /** So many records at once, beside what the producer does anyway; nothing while it rests. */
+  async write(records: number): Promise<void> {
+    await this.#producing?.write(records)
+  }
+
   async rest(): Promise<void> {
     const written = await this.#producing?.end()
     this.#producing = undefined
@@ -169,11 +173,11 @@ export class StopScene implements AsyncDisposable {
   /** Retention takes all that partition 0 has now; returns where it begins since. */
   async forget(): Promise<number> {
     // Else a run that was at the end of it would lack nothing.
-    await this.#producing?.write(100)
+    await this.write(100)
     await this.clients.deleteRecords(this.topic, -1)
     const admin = await this.clients.admin()
     const offsets = await admin.fetchTopicOffsets(this.topic)
-    await this.#producing?.write(100)
+    await this.write(100)
     return Number(offsets.find(({ partition }) => partition === 0)?.low)
   }
 

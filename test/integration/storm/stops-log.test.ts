@@ -28,6 +28,8 @@ test('retention moved past an old state, and a checkpoint is newer: it is restor
   const { state } = scene.world.pipeline
   await scene.visit()
   cpSync(state, `${state}-old`, { recursive: true })
+  // What the old state will lack.
+  await scene.write(100)
   await scene.rest()
   await scene.visit()
   rmSync(state, { recursive: true })
