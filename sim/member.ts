@@ -163,6 +163,7 @@ function partsOf(
       coverage,
     ),
     checkpoints: checkpointsOf(world, { process, machine, network, pipeline, log, newId }),
+    handOvers: undefined,
     generations: new GenerationRecords(tables, newId),
     rejects: rejectSink(world, network),
     clock: process.clock,

@@ -44,6 +44,7 @@ import { DirectoryStorage } from '../storage/directory-storage.ts'
 import type { ObjectStorage } from '../storage/object-storage.ts'
 import { TABLE_FAULTS } from '../table/failure.ts'
 import { openCheckpoints } from './open-checkpoints.ts'
+import { openHandOvers } from './open-hand-overs.ts'
 import { openStorage, spillDirectory } from './open-storage.ts'
 import { packageVersion } from './version.ts'
 
@@ -92,6 +93,8 @@ export async function openRunParts(
   const tables = offline && (await openTables(pipeline, offline, opened, { clock, log }))
   const kept = await openCheckpoints(pipeline, { clock, log })
   if (kept) opened.add(kept)
+  const records =
+    tables?.storage ?? kept?.storage ?? new DirectoryStorage(pipeline.state, TABLE_FAULTS)
   return {
     pipeline,
     source,
@@ -108,9 +111,8 @@ export async function openRunParts(
     checkpoints: kept?.store,
     online: online && opened.add(await openOnline(pipeline, online, clock)),
     tables: tables?.store,
-    generations: new GenerationRecords(
-      tables?.storage ?? kept?.storage ?? new DirectoryStorage(pipeline.state, TABLE_FAULTS),
-    ),
+    generations: new GenerationRecords(records),
+    handOvers: openHandOvers(records, pipeline, { clock, log }),
     rejects: opened.add(openRejects(pipeline, { clock, log })),
     clock,
     log,

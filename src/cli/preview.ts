@@ -58,6 +58,7 @@ export async function previewPipeline(
       checkpoints: undefined,
       online,
       tables: undefined,
+      handOvers: undefined,
       generations: new MemoryGenerations(),
       rejects: keepIn(rejects),
       clock,

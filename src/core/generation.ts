@@ -25,8 +25,36 @@ export interface GenerationRecord {
   readonly log?: string
   /** Where reading began. */
   readonly segments: readonly { readonly partition: number; readonly origin: number }[]
-  readonly amendments: readonly []
+  /** Ascending by (partition, offset); those of earlier generations hold on. */
+  readonly amendments: readonly Amendment[]
+  /** How owners of partitions come into this generation; absent: with their own states, which go on. */
+  readonly handOver?: HandOver
 }
+
+/** What a generation changes about single records of the log. */
+export type Amendment =
+  /** As if the log did not have it: a poisoned timestamp. */
+  | { readonly kind: 'drop'; readonly partition: number; readonly offset: number }
+  /** Came too late, and is folded all the same when the log closes its bucket. Its bytes are kept beside the records. */
+  | {
+      readonly kind: 'accept'
+      readonly partition: number
+      readonly offset: number
+      readonly day: DayIndex
+    }
+
+export type HandOver =
+  /** Owners replace their states by those of a replay or a rollback, and read on from there. */
+  | {
+      readonly kind: 'states'
+      /** Where they are: `replays/ID`, or `replaced/GENERATION`. */
+      readonly place: string
+      readonly partitions: readonly { readonly partition: number; readonly offset: number }[]
+      /** Days closed by the generations before count for nothing: a watermark that was reset had closed them. */
+      readonly forgetsDays?: true
+    }
+  /** Owners go on with their own states; what rows of these days say is the replay's business, not theirs any more. */
+  | { readonly kind: 'own'; readonly days: { readonly first: DayIndex; readonly last: DayIndex } }
 
 /** What decides about records before any view sees them. */
 export interface Policy {

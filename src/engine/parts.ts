@@ -1,6 +1,8 @@
 /** What a run is made of. The command line builds the adapters and hands them in; the engine knows only the ports. */
+import type { DayIndex } from '../core/day.ts'
 import type { Pipeline } from '../core/definition.ts'
 import type { CheckpointStore } from './checkpoint-port.ts'
+import type { HandOvers } from './hand-over-port.ts'
 import type {
   Clock,
   Decoder,
@@ -40,6 +42,8 @@ export interface RunParts {
   /** Undefined: none are kept. */
   readonly checkpoints: CheckpointStore | undefined
   readonly generations: GenerationStore
+  /** States that one generation hands to the next. Undefined: a run that no other generation can follow (preview, a replay). */
+  readonly handOvers: HandOvers | undefined
   readonly rejects: RejectSink
   readonly clock: Clock
   readonly log: Log
@@ -52,10 +56,23 @@ export interface RunParts {
 export interface RunOptions {
   /** Stop, committed and drained, at what was the end of the log when the run started. */
   readonly untilEnd: boolean
+  /** Of a run without a lease: only these partitions; all by default. */
+  readonly partitions?: readonly number[]
+  /** By partition, with `untilEnd`: the first offset that is not read, where that is not the end of the log. */
+  readonly stopAt?: ReadonlyMap<number, number>
+  /** Only slots of these days, and of views with these titles, are written to tables; all by default. */
+  readonly writes?: TableScope
   /** Aborting it stops the run cleanly: commit, release. */
   readonly signal: AbortSignal
   /** Called about twice a second while the run goes on. */
   readonly onProgress?: (progress: RunProgress) => void
+}
+
+/** What of the tables a run writes. */
+export interface TableScope {
+  readonly first: DayIndex
+  readonly last: DayIndex
+  readonly views: ReadonlySet<string>
 }
 
 export interface RunProgress {

@@ -411,6 +411,7 @@ export class Process {
             })
           },
         }),
+        handOvers: undefined,
         generations,
         rejects: wrap(rejects, {
           write: (some) => effect('rejects', some, () => rejects.write(some)),

@@ -103,6 +103,7 @@ export class World {
           checkpoints: undefined,
           online: crashingOnline(this.online, crash),
           tables: crashingTables(this.tables, crash),
+          handOvers: undefined,
           generations: this.generations,
           rejects: crashingRejects(this.rejects, crash),
           clock: this.clock,

@@ -153,6 +153,7 @@ async function run(
       checkpoints: undefined,
       online,
       tables: undefined,
+      handOvers: undefined,
       generations: new MemoryGenerations(),
       rejects: {
         write: (more) => {

@@ -1,0 +1,18 @@
+/** States that one generation hands to the next: the port. Its adapter is `src/cli/open-hand-overs.ts`, checkpoints in a folder each. */
+import type { CheckpointStore } from './checkpoint-port.ts'
+
+export interface HandOvers {
+  /** States that owners are to take over. @param place `HandOver.place` of a generation's record */
+  states(place: string): CheckpointStore
+  /** States as they were when owners came into `generation`: what a rollback begins with. */
+  replaced(generation: number): CheckpointStore
+}
+
+/** `HandOver.place` of what `replaced` holds. */
+export function replacedPlace(generation: number): string {
+  return `replaced/${generation}`
+}
+
+export function replayPlace(id: string): string {
+  return `replays/${id}`
+}
