@@ -53,6 +53,14 @@ module.exports = {
       to: { path: '^src/engine/', pathNot: '^src/engine/(checkpoint-port|ports)\\.ts$' },
     },
     {
+      name: 'replay-knows-no-vendor',
+      severity: 'error',
+      comment:
+        'A replay is the engine with other parts: tables, databases and states on disk come in as arguments.',
+      from: { path: '^src/replay/' },
+      to: { pathNot: '^src/(core/|engine/|replay/|storage/object-storage\\.ts$|errors\\.ts$)' },
+    },
+    {
       name: 'watchers-see-where-a-run-stands',
       severity: 'error',
       comment:

@@ -83,15 +83,17 @@ export class Machine {
     {
       partition,
       files,
+      generation,
     }: {
       readonly partition: number
       readonly files: AsyncIterable<{ readonly name: string; readonly bytes: Uint8Array }>
+      readonly generation: number | undefined
     },
   ): Promise<void> {
     const directory = this.#directory(partition)
     this.#lock(directory, process, partition)
     try {
-      const disk = await diskOf(files)
+      const disk = await diskOf(files, generation)
       await network.call(
         { place: 'disk', name: 'state restore', isDurable: true, detail: `[${partition}]` },
         async () => {

@@ -143,7 +143,8 @@ function partsOf(
       scans.set(partition, state.head?.online?.scan)
       return state
     },
-    restoreState: (partition, files) => machine.restore(process, network, { partition, files }),
+    restoreState: (partition, files, generation) =>
+      machine.restore(process, network, { partition, files, generation }),
     peekState: (partition) => machine.peek(partition),
     online: onlineClient({
       server: world.online,

@@ -104,9 +104,9 @@ export async function openRunParts(
     decoder: openDecoder(pipeline, { clock, log }),
     peekState: (partition) => peekState(pipeline, partition),
     openState: (partition) => openState(pipeline, partition),
-    restoreState: async (partition, files) => {
+    restoreState: async (partition, files, generation) => {
       const directory = stateDirectory(pipeline, partition)
-      await restoreState({ directory, files, pipeline: pipeline.name, partition })
+      await restoreState({ directory, files, pipeline: pipeline.name, partition, generation })
     },
     checkpoints: kept?.store,
     online: online && opened.add(await openOnline(pipeline, online, clock)),

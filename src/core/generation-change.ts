@@ -44,7 +44,8 @@ export function compareGenerations(
   }
   if (differences.length > 0) return { kind: 'refused', differences }
   if (views.every((view, i) => view === stored.views[i])) return { kind: 'same' }
-  return { kind: 'additive', record: { ...stored, generation: stored.generation + 1, views } }
+  const { handOver: _, ...kept } = stored
+  return { kind: 'additive', record: { ...kept, generation: stored.generation + 1, views } }
 }
 
 function isSameView(a: RecordedView, b: RecordedView): boolean {

@@ -114,6 +114,11 @@ export function recordOf(
   }
 }
 
+/** As it is stored. */
+export function recordText(record: GenerationRecord): string {
+  return `${JSON.stringify(record, undefined, 2)}\n`
+}
+
 function policyOf({ time, event, source }: Pipeline): Policy {
   return {
     zone: time.zone,

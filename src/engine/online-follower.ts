@@ -70,6 +70,11 @@ export class OnlineFollower {
     return this.#marker.now.asOf
   }
 
+  /** In which they were told. */
+  get generation(): number {
+    return this.#marker.now.generation
+  }
+
   /** The store fails and the backlog is full: the fold has to wait. */
   get holdsFold(): boolean {
     return this.#failing && this.#pending.count >= this.#context.pipeline.memory.pendingEntitiesMax
@@ -117,6 +122,7 @@ export class OnlineFollower {
 
   /** Every committed change is told and acknowledged. */
   get toldAll(): boolean {
+    if (this.#isHeld()) return true
     const scanning = this.#scan !== undefined || this.#scanReason !== undefined
     return this.#met && !scanning && !this.#telling && !this.#behind()
   }
@@ -137,7 +143,9 @@ export class OnlineFollower {
     await this.#meet()
     while (!signal.aborted) {
       const waitMs = this.#waitMs()
-      if (this.#scanDue(waitMs)) {
+      if (this.#isHeld()) {
+        await this.#wakeup.wait(1_000)
+      } else if (this.#scanDue(waitMs)) {
         this.#lastTellMs = clock.monotonicMs()
         await this.#runScan()
       } else if (waitMs === 0 && this.#behind()) {
@@ -163,6 +171,14 @@ export class OnlineFollower {
     if (isOurs) this.#scan = ScanTask.resume(scan)
     else this.#scanReason = reason
     this.#met = true
+  }
+
+  /** What the owner before a hand-over has told is newer: its values stand until the fold is past them. */
+  #isHeld(): boolean {
+    const { committed, generation, heldUntil } = this.#context
+    if (this.#draining) return false
+    const told = this.generation < generation ? this.#marker.now.position : -Infinity
+    return committed.nextOffset < Math.max(heldUntil, told)
   }
 
   /** @returns false where values told since `incarnation` may be gone; after a loss that is certain a scan is due */

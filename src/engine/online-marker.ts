@@ -143,5 +143,6 @@ function newerGeneration(found: number, own: number): TidemarkError {
   return new TidemarkError(
     'GENERATION_CHANGED',
     `the online store belongs to generation ${found}, this state to generation ${own}: a publish or a rollback has replaced it. Start again with the current pipeline file`,
+    { details: { ownGeneration: own, newestGeneration: found } },
   )
 }

@@ -7,17 +7,20 @@ import { createCalendar } from '../core/day.ts'
 import type { Pipeline } from '../core/definition.ts'
 import { compareGenerations } from '../core/generation-change.ts'
 import type { StatesNow } from '../core/generation-change.ts'
-import { policyDifferences, recordOf } from '../core/generation.ts'
+import { policyDifferences, recordOf, recordText } from '../core/generation.ts'
 import type { GenerationRecord } from '../core/generation.ts'
 import { planViews } from '../core/view-plan.ts'
 import type { ViewPlan } from '../core/view-plan.ts'
 import { BEGIN_ANEW, TidemarkError } from '../errors.ts'
+import { inheritanceOf, readRecords } from './hand-over.ts'
+import type { Inheritance } from './hand-over.ts'
 import type { RunParts } from './parts.ts'
 import type { GenerationStore, RecordSource, StateHead, Topology } from './ports.ts'
 
 interface OpenedGeneration {
   readonly record: GenerationRecord
   readonly views: readonly ViewPlan[]
+  readonly inheritance: Inheritance
 }
 
 /** @throws DEFINITION_CHANGED, SOURCE_CHANGED */
@@ -28,14 +31,17 @@ export async function openGeneration(
   const { pipeline, generations } = parts
   const heads = once(() => peekHeads(parts, topology.partitions))
   for (;;) {
-    const stored = (await newest(generations)) ?? (await newestBesideStates(generations, heads))
+    const known = await readRecords(generations)
+    const records = known.length > 0 ? known : await recordsBesideStates(generations, heads)
+    const stored = records.at(-1)
     const record = stored
       ? await nextRecord(parts, { stored, topology, heads })
       : await firstRecord(parts, topology, heads)
-    if (record === stored) return { record, views: planRecorded(pipeline, record) }
-    const text = `${JSON.stringify(record, undefined, 2)}\n`
+    const inheritance = inheritanceOf(records)
+    if (record === stored) return { record, views: planRecorded(pipeline, record), inheritance }
+    const text = recordText(record)
     const kept = await generations.put(record.generation, text)
-    if (kept === text) return { record, views: planRecorded(pipeline, record) }
+    if (kept === text) return { record, views: planRecorded(pipeline, record), inheritance }
     // Another process has begun this generation just now: what it wrote is the record, and is compared like any other.
   }
 }
@@ -87,18 +93,13 @@ function checkUnrecorded(pipeline: Pipeline, { partitions }: Topology, head: Sta
 
 const RECORDS = '_tidemark/generations, beside the tables or the states'
 
-async function newest(generations: GenerationStore): Promise<GenerationRecord | undefined> {
-  const record = (await generations.list()).at(-1)?.record
-  return record === undefined ? undefined : (JSON.parse(record) as GenerationRecord)
-}
-
 /** An answer without records may be older than the states that were found since: another process begins just now. */
-async function newestBesideStates(
+async function recordsBesideStates(
   generations: GenerationStore,
   heads: Heads,
-): Promise<GenerationRecord | undefined> {
+): Promise<GenerationRecord[]> {
   const hasStates = (await heads()).some((head) => head !== undefined)
-  return hasStates ? newest(generations) : undefined
+  return hasStates ? readRecords(generations) : []
 }
 
 async function nextRecord(

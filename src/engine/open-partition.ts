@@ -16,7 +16,9 @@ import { noteCommitted } from './partition-context.ts'
 import type { Committed, PartitionContext } from './partition-context.ts'
 import { PartitionTask } from './partition-task.ts'
 import { PartitionMeters } from './meters.ts'
-import type { RunParts } from './parts.ts'
+import { formerPosition, settledSlots } from './hand-over.ts'
+import type { Inheritance } from './hand-over.ts'
+import type { RunParts, TableScope } from './parts.ts'
 import type {
   FeatureTable,
   PartitionReader,
@@ -50,6 +52,11 @@ export interface Assignment {
   readonly views: readonly ViewPlan[]
   readonly tables: readonly ViewTables[]
   readonly untilEnd: boolean
+  /** Where to stop, with `untilEnd`; undefined: at what is the end of the log now. */
+  readonly stopAt: number | undefined
+  /** What of the tables is written; undefined: all. */
+  readonly writes: TableScope | undefined
+  readonly inheritance: Inheritance
   /** Ends everything at once, after a failure. */
   readonly failed: AbortSignal
   /** Ends the partition cleanly: the run stops, or another member takes it over. */
@@ -62,7 +69,7 @@ export async function openPartition(
   assignment: Assignment,
   state: PartitionState,
 ): Promise<OpenPartition> {
-  const { partition, tables } = assignment
+  const { partition, tables, inheritance } = assignment
   const head = openHead(parts, assignment, state.head)
   const reader = await openReader(parts, assignment, head.nextOffset)
   checkLog(parts, head, await reader.identity())
@@ -72,6 +79,11 @@ export async function openPartition(
   const left = new AbortController()
   const context: PartitionContext = {
     ...contextOf(parts, assignment, head),
+    heldUntil: await formerPosition(parts, {
+      partition,
+      inheritance,
+      signal: stopping(assignment),
+    }),
     calendar,
     state,
     signal: AbortSignal.any([assignment.failed, left.signal]),
@@ -79,7 +91,9 @@ export async function openPartition(
   }
   const { online: store } = parts
   const online = store && new OnlineFollower(context, store, head)
-  const table = tables.length === 0 ? undefined : await openTable(context, tables, head)
+  const settled = (dirty: Iterable<string>): string[] =>
+    settledSlots(inheritance, state.head?.generation ?? Infinity, dirty)
+  const table = tables.length === 0 ? undefined : await openTable(context, tables, head, settled)
   const checkpoints = parts.checkpoints && new CheckpointFollower(context, parts.checkpoints)
   const task = new PartitionTask({
     context,
@@ -92,9 +106,9 @@ export async function openPartition(
     online,
     table,
     checkpoints,
-    ticks: openTicks(parts, online, table),
+    ticks: openTicks(parts, assignment, { online, table }),
     stopAt: assignment.untilEnd
-      ? await askAgain(parts, assignment, () => reader.endOffset())
+      ? (assignment.stopAt ?? (await askAgain(parts, assignment, () => reader.endOffset())))
       : undefined,
     stop: assignment.stop,
     failed: assignment.failed,
@@ -105,9 +119,9 @@ export async function openPartition(
 
 function contextOf(
   { pipeline, run, clock, log }: RunParts,
-  { partition, views, generation, slots }: Assignment,
+  { partition, views, generation, slots, writes }: Assignment,
   head: StateHead,
-): Omit<PartitionContext, 'calendar' | 'state' | 'signal' | 'committed'> {
+): Omit<PartitionContext, 'calendar' | 'state' | 'signal' | 'committed' | 'heldUntil'> {
   return {
     partition,
     pipeline,
@@ -115,6 +129,7 @@ function contextOf(
     codecs: views.map((view, i) => new TileCodec(view.layout, head.views[i]?.layouts ?? [])),
     generation,
     slots,
+    writes,
     run,
     turns: new ReadTurns(clock),
     clock,
@@ -134,28 +149,35 @@ function openReader(
 /** A log that cannot be reached now is waited for, as it is while reading. */
 function askAgain<T>(
   { clock, log, source }: RunParts,
-  { partition, stop, failed }: Assignment,
+  assignment: Assignment,
   ask: () => Promise<T>,
 ): Promise<T> {
-  return retryForEver(ask, {
-    clock,
-    log,
-    what: `opening ${source.topic}[${partition}]`,
-    signal: AbortSignal.any([stop, failed]),
-  })
+  const what = `opening ${source.topic}[${assignment.partition}]`
+  return retryForEver(ask, { clock, log, what, signal: stopping(assignment) })
+}
+
+function stopping({ stop, failed }: Assignment): AbortSignal {
+  return AbortSignal.any([stop, failed])
 }
 
 function openTicks(
   { pipeline, clock, log, online: store }: RunParts,
-  online: OnlineFollower | undefined,
-  table: TableFollower | undefined,
+  { inheritance: { handedOver } }: Assignment,
+  { online, table }: Pick<OpenPartition, 'online' | 'table'>,
 ): IdleTicks {
+  // Days that a poisoned watermark had closed before are not taken over: neither the table's nor those of the marker of then.
+  const forgets = handedOver?.forgetsDays === true
+  const since = forgets ? handedOver.generation : 0
   return new IdleTicks({
     policy: pipeline.time,
     clock,
     log,
     storeNowMs: store && (() => store.nowMs()),
-    claimedDay: () => Math.max(online ? online.asOf - 1 : -Infinity, ...completeDays(table)),
+    claimedDay: () =>
+      Math.max(
+        online && online.generation >= since ? online.asOf - 1 : -Infinity,
+        ...(forgets ? [] : completeDays(table)),
+      ),
   })
 }
 
@@ -236,6 +258,7 @@ async function openTable(
   context: PartitionContext,
   tables: readonly ViewTables[],
   head: StateHead,
+  settled: (dirty: Iterable<string>) => readonly string[],
 ): Promise<TableFollower> {
   const { partition, state } = context
   const { versions } = head.table
@@ -261,7 +284,8 @@ async function openTable(
     if (!Number.isNaN(timestamp)) closedAt.set(day, timestamp)
   }
   const dirty = await state.dirtySlots()
-  return new TableFollower(context, { tables, complete, versions, dirty, closedAt })
+  const written = settled(dirty.keys()).map((slot) => [slot, head.nextOffset] as const)
+  return new TableFollower(context, { tables, complete, versions, dirty, written, closedAt })
 }
 
 /** What the state holds for written must be in the table: corrections of days that were complete long before, too. */

@@ -4,10 +4,10 @@
  */
 import { TidemarkError } from '../errors.ts'
 import type { RunParts } from './parts.ts'
-import type { Checkpoint, CheckpointStore } from './checkpoint-port.ts'
+import { isOutdated, keepReplaced, nothingHandedOver } from './hand-over.ts'
 import type { PartitionState } from './ports.ts'
-import { fittingCheckpoints, restoreNewest } from './restore.ts'
-import type { StateWish } from './restore.ts'
+import { fittingCheckpoints, handedOverState, restoreNewest } from './restore.ts'
+import type { Candidate, StateWish } from './restore.ts'
 import { retryForEver } from './retry.ts'
 
 /** How long a new owner waits for the former one, on the same disk, to release a partition's state. */
@@ -24,16 +24,14 @@ export async function openState(
   parts: RunParts,
   wish: StateWish,
 ): Promise<PartitionState | undefined> {
-  const { checkpoints } = parts
   let left = RESTORES_MAX
   for (;;) {
     const state = await openHere(parts, wish)
     if (state === undefined) return undefined
-    const candidates =
-      checkpoints && left > 0 ? await candidatesBeside(parts, checkpoints, { state, wish }) : []
-    if (checkpoints === undefined || candidates.length === 0) return told(parts, wish, state)
+    const candidates = left > 0 ? await candidatesBeside(parts, { state, wish }) : []
+    if (candidates.length === 0) return settled(parts, wish, state)
     await state[Symbol.asyncDispose]()
-    const isAlone = await restoreAlone(parts, checkpoints, { ...wish, candidates })
+    const isAlone = await restoreAlone(parts, { ...wish, candidates })
     // One that was restored is as good as it gets; another process may have left less.
     left = isAlone ? 0 : left - 1
   }
@@ -42,11 +40,10 @@ export async function openState(
 /** @throws what asking the store throws; the state is closed then, so that nobody waits for it */
 async function candidatesBeside(
   parts: RunParts,
-  store: CheckpointStore,
   at: { readonly state: PartitionState; readonly wish: StateWish },
-): Promise<Checkpoint[]> {
+): Promise<Candidate[]> {
   try {
-    return await betterThan(parts, store, at)
+    return await betterThan(parts, at)
   } catch (error) {
     // The partition may have been given away while the store could not be reached.
     await at.state[Symbol.asyncDispose]()
@@ -57,11 +54,10 @@ async function candidatesBeside(
 /** @returns whether no other process, which was given the partition on the same disk, was at it too: its state may serve */
 async function restoreAlone(
   parts: RunParts,
-  store: CheckpointStore,
-  wish: StateWish & { readonly candidates: readonly Checkpoint[] },
+  wish: StateWish & { readonly candidates: readonly Candidate[] },
 ): Promise<boolean> {
   try {
-    await restoreNewest(parts, store, wish)
+    await restoreNewest(parts, wish)
     return true
   } catch (error) {
     const isLocked = error instanceof TidemarkError && error.code === 'STATE_LOCKED'
@@ -84,23 +80,28 @@ export async function openBeyond(
   if (checkpoints === undefined) throw cause
   const offsetMin = wish.offset + 1
   const candidates = await fittingCheckpoints(parts, checkpoints, { ...wish, offsetMin })
-  if (!(await restoreNewest(parts, checkpoints, { ...wish, candidates }))) throw cause
+  if (!(await restoreNewest(parts, { ...wish, candidates }))) throw cause
   return openHere(parts, wish)
 }
 
-/** Checkpoints that are worth more than the state here. Beside a state, a store that is away is not waited for. */
+/** States elsewhere that are worth more than the one here. Beside a state that serves, a store that is away is not waited for. */
 async function betterThan(
   parts: RunParts,
-  store: CheckpointStore,
-  { state: { head }, wish }: { readonly state: PartitionState; readonly wish: StateWish },
-): Promise<Checkpoint[]> {
-  const { clock, log, source } = parts
-  if (head === undefined) {
+  { state, wish }: { readonly state: PartitionState; readonly wish: StateWish },
+): Promise<Candidate[]> {
+  const { clock, log, source, checkpoints: store } = parts
+  const { head } = state
+  const isReplaced = head !== undefined && isOutdated(head.generation, wish.inheritance)
+  if (head === undefined || isReplaced) {
+    if (isReplaced) await keepReplaced(parts, wish, state)
     const what = `checkpoints of ${source.topic}[${wish.partition}]`
-    const list = (): Promise<Checkpoint[]> =>
-      fittingCheckpoints(parts, store, { ...wish, offsetMin: 0 })
+    const list = async (): Promise<Candidate[]> => [
+      ...(store ? await fittingCheckpoints(parts, store, { ...wish, offsetMin: 0 }) : []),
+      ...(await handedOverState(parts, wish)),
+    ]
     return retryForEver(list, { clock, log, what, signal: wish.signal })
   }
+  if (store === undefined) return []
   const offsetMin = head.nextOffset + AHEAD_MIN
   try {
     return await fittingCheckpoints(parts, store, { ...wish, offsetMin })
@@ -140,16 +141,22 @@ async function openHere(
   return undefined
 }
 
-function told(
+/** @throws CHECKPOINT_REFUSED where the state was replaced, and what replaces it is nowhere to be had */
+async function settled(
   { log, source }: RunParts,
-  { partition, origin }: StateWish,
+  { partition, origin, inheritance }: StateWish,
   state: PartitionState,
-): PartitionState {
-  if (state.head === undefined) {
+): Promise<PartitionState> {
+  const at = `${source.topic}[${partition}]`
+  const { head } = state
+  if (head === undefined) {
     log.info(
       { partition, origin },
-      `${source.topic}[${partition}]: no state here, beginning at the origin, offset ${origin}`,
+      `${at}: no state here, beginning at the origin, offset ${origin}`,
     )
+  } else if (inheritance.handedOver && isOutdated(head.generation, inheritance)) {
+    await state[Symbol.asyncDispose]()
+    throw nothingHandedOver(at, head.generation, inheritance.handedOver)
   }
   return state
 }

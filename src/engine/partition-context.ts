@@ -5,6 +5,7 @@ import type { PartitionTime } from '../core/partition-time.ts'
 import type { TileCodec } from '../core/tile-codec.ts'
 import type { ViewPlan } from '../core/view-plan.ts'
 import type { PartitionMeters } from './meters.ts'
+import type { TableScope } from './parts.ts'
 import type { Clock, Log, PartitionState } from './ports.ts'
 import type { ReadTurns } from './turns.ts'
 
@@ -18,6 +19,13 @@ export interface PartitionContext {
   readonly generation: number
   /** Hash slots of a (view, day). */
   readonly slots: number
+  /** What of the tables is written; undefined: all. */
+  readonly writes: TableScope | undefined
+  /**
+   * Where the state stood that a hand-over has replaced, -Infinity without one: what it told and wrote is better than what could
+   * be said from an earlier position, so the followers wait until the fold has passed it.
+   */
+  readonly heldUntil: number
   readonly run: string
   readonly state: PartitionState
   readonly turns: ReadTurns

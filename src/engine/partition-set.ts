@@ -11,7 +11,12 @@ import type { PartitionState } from './ports.ts'
 import type { StateWish } from './restore.ts'
 
 /** What the partitions of a run have in common. */
-export type SharedAssignment = Omit<Assignment, 'partition' | 'origin' | 'failed' | 'stop'> & {
+export type SharedAssignment = Omit<
+  Assignment,
+  'partition' | 'origin' | 'stopAt' | 'failed' | 'stop'
+> & {
+  /** By partition: where to stop, with `untilEnd`. */
+  readonly stopsAt: ReadonlyMap<number, number> | undefined
   /** By partition. */
   readonly origins: readonly number[]
   /** Of the log as a whole, where the record has one. */
@@ -138,11 +143,12 @@ export class PartitionSet {
 
   async #run(held: Held): Promise<void> {
     const { partition, stop } = held
-    const { origins, logIdentity, ...shared } = this.#shared
+    const { origins, logIdentity, stopsAt, ...shared } = this.#shared
     const assignment: Assignment = {
       ...shared,
       partition,
       origin: origins[partition] ?? 0,
+      stopAt: stopsAt?.get(partition),
       failed: this.#failed.signal,
       stop: stop.signal,
     }

@@ -29,11 +29,13 @@ export interface RunParts {
   openState(partition: number): Promise<PartitionState>
   /**
    * Makes the files of a checkpoint the partition's state on this machine. One that is there is moved aside, whole, and deleted
-   * only once the new one stands. @throws STATE_LOCKED, STATE_WRITE_FAILED, and what reading the files throws
+   * only once the new one stands. @param generation what the state's head says of it afterwards, where that is to change
+   * @throws STATE_LOCKED, STATE_WRITE_FAILED, and what reading the files throws
    */
   restoreState(
     partition: number,
     files: AsyncIterable<{ readonly name: string; readonly bytes: Uint8Array }>,
+    generation?: number,
   ): Promise<void>
   /** The head of a partition's state, also while another process has it open; undefined where there is none here. */
   peekState(partition: number): Promise<StateHead | undefined>

@@ -6,6 +6,8 @@
 import { TidemarkError } from '../errors.ts'
 import type { RunParts } from './parts.ts'
 import type { Checkpoint, CheckpointStore } from './checkpoint-port.ts'
+import { isOutdated } from './hand-over.ts'
+import type { Inheritance } from './hand-over.ts'
 import { retryForEver } from './retry.ts'
 import type { RetryContext } from './retry.ts'
 
@@ -18,7 +20,15 @@ export interface StateWish {
   readonly origin: number
   /** Identity of the log, where the record has one. */
   readonly logIdentity: string | undefined
+  readonly inheritance: Inheritance
   readonly signal: AbortSignal
+}
+
+export interface Candidate {
+  readonly store: CheckpointStore
+  readonly checkpoint: Checkpoint
+  /** That it is handed over to: whatever generation wrote it, it is of this one now. */
+  readonly generation?: number
 }
 
 /** Those that fit, the newest first, of which at least `offsetMin` is the next offset. */
@@ -26,41 +36,57 @@ export async function fittingCheckpoints(
   { log, pipeline, source }: RunParts,
   store: CheckpointStore,
   wish: StateWish & { readonly offsetMin: number },
-): Promise<Checkpoint[]> {
+): Promise<Candidate[]> {
   const all = await store.list(wish.partition)
-  return all.filter((checkpoint) => {
-    if (checkpoint.head.nextOffset < wish.offsetMin) return false
+  const fitting = all.filter((checkpoint) => {
+    const { id, head } = checkpoint
+    if (head.nextOffset < wish.offsetMin || isOutdated(head.generation, wish.inheritance))
+      return false
     const misfit = whyUnfit(checkpoint, pipeline.name, wish)
     if (misfit === undefined) return true
     const at = `${source.topic}[${wish.partition}]`
-    const { id } = checkpoint
     log.warn({ checkpoint: id }, `${at}: checkpoint ${id} is passed over: ${misfit}`)
     return false
   })
+  return fitting.map((checkpoint) => ({ store, checkpoint }))
+}
+
+/** The state that the last hand-over brought for the partition, whatever generation wrote it. */
+export async function handedOverState(
+  { handOvers }: RunParts,
+  { partition, inheritance: { handedOver } }: StateWish,
+): Promise<Candidate[]> {
+  if (handOvers === undefined || handedOver === undefined) return []
+  const { place, generation } = handedOver
+  const store = handOvers.states(place)
+  const all = await store.list(partition)
+  return all.map((checkpoint) => ({ store, checkpoint, generation }))
 }
 
 /** @returns whether one was restored. @throws CHECKPOINT_REFUSED, STATE_LOCKED, STATE_WRITE_FAILED */
 export async function restoreNewest(
   parts: RunParts,
-  store: CheckpointStore,
   {
     partition,
     candidates,
     signal,
   }: {
     readonly partition: number
-    readonly candidates: readonly Checkpoint[]
+    readonly candidates: readonly Candidate[]
     readonly signal: AbortSignal
   },
 ): Promise<boolean> {
   const { clock, log, source } = parts
   const at = `${source.topic}[${partition}]`
   const retry: RetryContext = { clock, log, what: `restoring ${at}`, signal }
-  for (const checkpoint of candidates) {
+  for (const { store, checkpoint, generation } of candidates) {
     const { id, head } = checkpoint
     const startedMs = clock.monotonicMs()
     try {
-      await retryForEver(() => parts.restoreState(partition, store.read(checkpoint)), retry)
+      await retryForEver(
+        () => parts.restoreState(partition, store.read(checkpoint), generation),
+        retry,
+      )
     } catch (error) {
       if (!(error instanceof TidemarkError) || error.code !== 'CHECKPOINT_DAMAGED') throw error
       log.warn({ checkpoint: id }, `${error.message}. Trying the one before it`)

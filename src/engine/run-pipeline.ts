@@ -5,6 +5,7 @@
 import { featureColumns } from '../core/feature-row.ts'
 import { tileColumns } from '../core/tile-row.ts'
 import type { ViewPlan } from '../core/view-plan.ts'
+import { newerGeneration } from './hand-over.ts'
 import { openGeneration } from './open-generation.ts'
 import { PartitionSet } from './partition-set.ts'
 import type { RunOptions, RunParts, RunProgress, RunSummary } from './parts.ts'
@@ -13,6 +14,7 @@ import { retryForEver } from './retry.ts'
 import type { ViewTables } from './table-lane.ts'
 
 const PROGRESS_MS = 500
+const GENERATION_CHECK_MS = 10_000
 
 /** @throws every failure that stops a partition; by then all partitions are stopped and their states closed */
 export async function runPipeline(parts: RunParts, options: RunOptions): Promise<RunSummary> {
@@ -20,7 +22,10 @@ export async function runPipeline(parts: RunParts, options: RunOptions): Promise
   const topology = await parts.source.topology()
   // A place that is away is waited for, as it would be while running.
   const again = { ...parts, signal: options.signal, what: 'the tables and the record beside them' }
-  const { record, views } = await retryForEver(() => openGeneration(parts, topology), again)
+  const { record, views, inheritance } = await retryForEver(
+    () => openGeneration(parts, topology),
+    again,
+  )
   const { generation, slots, segments } = record
   const tables = await retryForEver(() => openTables(parts, views, generation), again)
   const set = new PartitionSet(parts, {
@@ -31,7 +36,10 @@ export async function runPipeline(parts: RunParts, options: RunOptions): Promise
     slots,
     views,
     tables,
+    inheritance,
     untilEnd: options.untilEnd,
+    stopsAt: options.stopAt,
+    writes: options.writes,
   })
   const membership = new Membership(set)
   const done = new AbortController()
@@ -41,9 +49,12 @@ export async function runPipeline(parts: RunParts, options: RunOptions): Promise
     lease: membership.state,
   })
   const telling = tellProgress(parts, { options, progressNow, done: done.signal })
+  const watching = watchGenerations(parts, { generation, done: done.signal }).catch(
+    (cause: unknown) => set.fail(cause),
+  )
   try {
     if (parts.lease === undefined) {
-      membership.alone(topology.partitions)
+      membership.alone(options.partitions ?? upTo(topology.partitions))
     } else {
       const identify = (): Promise<string> => parts.generations.identity()
       const place = parts.tables && (await retryForEver(identify, again))
@@ -58,6 +69,7 @@ export async function runPipeline(parts: RunParts, options: RunOptions): Promise
     await set.close().finally(async () => {
       done.abort()
       await telling
+      await watching
       await parts.lease?.[Symbol.asyncDispose]()
     })
   }
@@ -75,9 +87,9 @@ class Membership implements LeaseListener {
     this.#set = set
   }
 
-  alone(partitions: number): void {
+  alone(partitions: readonly number[]): void {
     this.state = 'alone'
-    this.#set.assign(new Set(Array.from({ length: partitions }, (_, partition) => partition)))
+    this.#set.assign(new Set(partitions))
   }
 
   assigned(partitions: ReadonlySet<number>): void {
@@ -114,9 +126,13 @@ async function untilOver(
 
 /** Partitions whose state is on this machine. */
 async function statesHere(parts: RunParts, partitions: number): Promise<number[]> {
-  const all = Array.from({ length: partitions }, (_, partition) => partition)
+  const all = upTo(partitions)
   const heads = await Promise.all(all.map((partition) => parts.peekState(partition)))
   return heads.flatMap((head, partition) => (head === undefined ? [] : [partition]))
+}
+
+function upTo(partitions: number): number[] {
+  return Array.from({ length: partitions }, (_, partition) => partition)
 }
 
 async function openTables(
@@ -147,6 +163,23 @@ async function openTables(
       return { rows, tiles }
     }),
   )
+}
+
+/** A run whose tables have nothing to say for long would not find out otherwise. @throws GENERATION_CHANGED */
+async function watchGenerations(
+  { clock, log, generations, handOvers }: RunParts,
+  { generation, done }: { readonly generation: number; readonly done: AbortSignal },
+): Promise<void> {
+  if (handOvers === undefined) return
+  for (;;) {
+    await clock.sleep(GENERATION_CHECK_MS, done)
+    if (done.aborted) return
+    const list = (): Promise<readonly { readonly generation: number }[]> => generations.list()
+    const what = 'looking for a newer generation'
+    const known = await retryForEver(list, { clock, log, signal: done, what })
+    const newest = known.at(-1)?.generation ?? generation
+    if (newest > generation) throw newerGeneration(generation, newest)
+  }
 }
 
 async function tellProgress(

@@ -1,4 +1,5 @@
 /** What one commit writes to the state: changed tiles, the new head with the followers' positions, what is dirty and what is cleared. */
+import { parseSlot } from '../core/dirty-slot.ts'
 import type { BatchFold, Uncommitted } from './batch-fold.ts'
 import type { OnlineFollower } from './online-follower.ts'
 import type { PartitionContext } from './partition-context.ts'
@@ -31,9 +32,21 @@ export function composeCommit(
     tiles: encodeTiles(batchFold.folds, context),
     ids: [...notes.ids].map(([id, day]) => ({ id, day })),
     milestones: notes.milestones,
-    dirty: table ? notes.dirty : new Map(),
+    dirty: table ? writtenSlots(context, notes.dirty) : new Map(),
     cleared: table?.cleared(notes.dirty) ?? [],
   }
+}
+
+function writtenSlots(
+  { writes, views }: PartitionContext,
+  dirty: ReadonlyMap<string, number>,
+): ReadonlyMap<string, number> {
+  if (writes === undefined) return dirty
+  const isWritten = (slot: string): boolean => {
+    const { day, view } = parseSlot(slot)
+    return day >= writes.first && day <= writes.last && writes.views.has(views[view]?.title ?? '')
+  }
+  return new Map([...dirty].filter(([slot]) => isWritten(slot)))
 }
 
 export function addCounts(

@@ -51,6 +51,8 @@ export class TableFollower {
     context: PartitionContext,
     start: LanesStart & {
       readonly dirty: ReadonlyMap<string, number>
+      /** Of the dirty ones: those that the next commit may clear, with the X that they were written at by somebody else. */
+      readonly written: Iterable<readonly [string, number]>
       readonly closedAt: Map<DayIndex, number>
     },
   ) {
@@ -65,6 +67,7 @@ export class TableFollower {
     }))
     this.#reader = new SlotReader(context, columns, start.closedAt)
     this.#dirty = new Map(start.dirty)
+    for (const [slot, position] of start.written) this.#flushed.set(slot, position)
     for (const slot of this.#dirty.keys()) this.#await(slot)
   }
 
@@ -82,8 +85,9 @@ export class TableFollower {
     }
   }
 
-  /** Closed days that a table lacks. */
+  /** Closed days that a table lacks, and that are not held back. */
   get waitingDays(): number {
+    if (this.#isHeld()) return 0
     return Math.max(
       0,
       ...this.#lanes.flatMap(({ rows, tiles }) => [rows.awaitedDays, tiles.awaitedDays]),
@@ -173,8 +177,14 @@ export class TableFollower {
     }
   }
 
+  /** What a state before a hand-over has written is newer. */
+  #isHeld(): boolean {
+    const { committed, heldUntil } = this.#context
+    return committed.nextOffset < heldUntil && !this.#draining
+  }
+
   #isDue(): boolean {
-    if (this.#flushed.size > 0) return false
+    if (this.#flushed.size > 0 || this.#isHeld()) return false
     if (this.#dirty.size === 0) return this.#raiseDue
     if (this.#draining) return true
     const waiting = this.waitingDays

@@ -34,6 +34,8 @@ export interface RestoreRequest {
   readonly partition: number
   /** A directory that the former state is kept as; by default it is deleted once the new one stands. */
   readonly keepOldAs?: string
+  /** What the head says of it from now on; by default what it said. */
+  readonly generation?: number | undefined
 }
 
 const FILE_NAME = /^(\d{6,20}\.(ldb|log)|MANIFEST-\d{6,20}|CURRENT)$/
@@ -52,7 +54,7 @@ export async function restoreState(request: RestoreRequest): Promise<boolean> {
     await guarded(directory, () => void mkdirSync(filling, { recursive: true }))
     for await (const file of files) await guarded(directory, () => writeSynced(filling, file))
     await guarded(directory, () => syncDirectory(filling))
-    await checkHead(filling, request)
+    await settleHead(filling, request)
     return await guarded(directory, () => takePlace(filling, request))
   } finally {
     rmSync(filling, { recursive: true, force: true })
@@ -96,7 +98,10 @@ async function writeSynced(folder: string, { name, bytes }: RestoredFile): Promi
 }
 
 /** Opening it reads all of it that recovery needs; what LevelDB makes of its logs is synced. */
-async function checkHead(folder: string, { pipeline, partition }: RestoreRequest): Promise<void> {
+async function settleHead(
+  folder: string,
+  { pipeline, partition, generation }: RestoreRequest,
+): Promise<void> {
   const refuse = (what: string, cause?: unknown): TidemarkError =>
     new TidemarkError(
       'CHECKPOINT_DAMAGED',
@@ -109,10 +114,13 @@ async function checkHead(folder: string, { pipeline, partition }: RestoreRequest
     if (database.gap !== undefined) throw refuse(database.gap)
     const bytes = await database.get(HEAD_KEY)
     const head = bytes && (JSON.parse(new TextDecoder().decode(bytes)) as StateHead)
-    if (head?.pipeline === pipeline && head.partition === partition) return
-    throw refuse(
-      head ? `they are that of partition ${head.partition} of ${head.pipeline}` : 'they hold none',
-    )
+    if (head?.pipeline !== pipeline || head.partition !== partition) {
+      const found = head && `they are that of partition ${head.partition} of ${head.pipeline}`
+      throw refuse(found ?? 'they hold none')
+    }
+    if (generation === undefined || generation === head.generation) return
+    const raised = new TextEncoder().encode(JSON.stringify({ ...head, generation }))
+    await database.write((batch) => batch.put(HEAD_KEY, raised))
   } finally {
     await database.close()
   }

@@ -190,9 +190,10 @@ function stateFile(name: string, bytes: Uint8Array, isFixed: boolean): StateFile
   return { name, bytes: bytes.length, isFixed, read: () => Promise.resolve(bytes) }
 }
 
-/** The state that the files of a snapshot hold. */
+/** The state that the files of a snapshot hold. @param generation what its head says of it, where that is to change */
 export async function diskOf(
   files: AsyncIterable<{ readonly name: string; readonly bytes: Uint8Array }>,
+  generation?: number,
 ): Promise<MemoryDisk> {
   const disk = new MemoryDisk()
   for await (const { name, bytes } of files) {
@@ -202,6 +203,8 @@ export async function diskOf(
     else
       disk.records.set(name.split(' ').slice(1, 3).join(' '), content as Map<string, EntityRecord>)
   }
+  if (generation !== undefined && disk.head !== undefined)
+    disk.head = JSON.stringify({ ...(JSON.parse(disk.head) as StateHead), generation })
   return disk
 }
 

@@ -82,12 +82,14 @@ class MemoryTable implements FeatureTable {
     const content = this.#content
     if (content.generation !== generation) {
       const message = `${this.spec.name} is of generation ${content.generation}, the writer of ${generation}. Start again`
-      return Promise.reject(new TidemarkError('GENERATION_CHANGED', message))
+      const details = { ownGeneration: generation, newestGeneration: content.generation }
+      return Promise.reject(new TidemarkError('GENERATION_CHANGED', message, { details }))
     }
     let applied = 0
     for (const change of changes) {
       const active = content.slots.get(slotKey(change))
-      if (active !== undefined && active.position >= change.position) continue
+      if (active !== undefined && isAtLeast(active, { generation, position: change.position }))
+        continue
       const rows = change.file === undefined ? [] : this.#staged.get(change.file.path)
       invariant(rows, `staged file ${change.file?.path} exists`)
       const { day, partition, slot, position } = change
@@ -108,6 +110,14 @@ class MemoryTable implements FeatureTable {
   version(): Promise<number> {
     return Promise.resolve(this.#content.version)
   }
+}
+
+function isAtLeast(
+  active: ActiveSlot,
+  change: { readonly generation: number; readonly position: number },
+): boolean {
+  if (active.generation !== change.generation) return active.generation > change.generation
+  return active.position >= change.position
 }
 
 function slotKey({ day, partition, slot }: SlotKey): string {

@@ -61,7 +61,7 @@ export function checkGeneration(table: string, snapshot: Snapshot, own: number):
       (generation > own
         ? 'A newer generation was published: nothing was written; start again to take it over.'
         : 'The older generation still owns the table: publish this one first.'),
-    { details: { table, tableGeneration: generation, ownGeneration: own } },
+    { details: { table, newestGeneration: generation, ownGeneration: own } },
   )
 }
 

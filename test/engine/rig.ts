@@ -6,6 +6,7 @@ import type { Pipeline, ViewDefinition } from '../../src/core/definition.ts'
 import { formatDay } from '../../src/core/day.ts'
 import type { RunProgress, RunSummary } from '../../src/engine/parts.ts'
 import type { CheckpointStore } from '../../src/engine/checkpoint-port.ts'
+import type { HandOvers } from '../../src/engine/hand-over-port.ts'
 import type {
   Clock,
   Lease,
@@ -144,6 +145,8 @@ export class Rig {
   tablesAway = false
   /** For the processes that start from now on. */
   checkpoints: CheckpointStore | undefined
+  /** For the processes that start from now on. */
+  handOvers: HandOvers | undefined
   /** For the processes that start from now on. */
   lease: Lease | undefined
   /** Partitions whose state is open: all processes of a rig share one disk. */
@@ -388,10 +391,10 @@ export class Process {
         },
         peekState: async (partition) =>
           (await MemoryPartitionState.open(rig.disks[partition])).head,
-        restoreState: async (partition, files) => {
+        restoreState: async (partition, files, generation) => {
           if (rig.locked.has(partition))
             throw new TidemarkError('STATE_LOCKED', `partition ${partition} is open elsewhere`)
-          rig.disks[partition] = await diskOf(files)
+          rig.disks[partition] = await diskOf(files, generation)
         },
         checkpoints: rig.checkpoints && watchedStore(rig.checkpoints, effect),
         online: rig.onlineStore(effect),
@@ -411,7 +414,7 @@ export class Process {
             })
           },
         }),
-        handOvers: undefined,
+        handOvers: rig.handOvers,
         generations,
         rejects: wrap(rejects, {
           write: (some) => effect('rejects', some, () => rejects.write(some)),

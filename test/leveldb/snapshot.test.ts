@@ -368,3 +368,18 @@ test('a copy of a state beside its owner has snapshots too', async () => {
   expect(await textsIn(restored)).toEqual(['a'])
   expect(existsSync(directory)).toBe(true)
 })
+
+test('a state that another generation hands over says from then on that it is of this one', async () => {
+  const source = await stateWith('old')
+  const target = newDirectory()
+  {
+    await using state = await LevelPartitionState.open(source)
+    await using snapshot = await state.snapshot()
+    const files = readFiles(snapshot.files)
+    const what = { directory: target, files, pipeline: 'shop', partition: 3 }
+    await restoreState({ ...what, generation: 7 })
+  }
+  await using restored = await LevelPartitionState.open(target)
+  expect(restored.head).toMatchObject({ generation: 7, pipeline: 'shop' })
+  await commitRound(restored, 1, 'new')
+})

@@ -1,10 +1,13 @@
 /** `tidemark run`: the log into features, until it is told to stop or the end of the log is reached. */
 import type { Command } from 'commander'
+import type { Pipeline } from '../../core/definition.ts'
 import { runPipeline } from '../../engine/run-pipeline.ts'
 import type { RunOptions, RunProgress } from '../../engine/parts.ts'
+import { TidemarkError } from '../../errors.ts'
 import { action, definePipelineCommand } from '../command.ts'
 import type { Call } from '../command.ts'
 import { OpenedParts, openRunParts } from '../compose.ts'
+import type { Interrupt } from '../interrupt.ts'
 import { openOperations } from '../operations.ts'
 import { sumProgress, summaryLine, totalsOf } from '../run-summary.ts'
 import type { ProgressSums, RunTotals } from '../run-summary.ts'
@@ -44,9 +47,32 @@ export function runCommand(): Command {
     )
 }
 
+/** Until it is done; begins again, with everything opened anew, when another generation was published. */
 async function run(call: Call<RunCommandOptions>): Promise<RunTotals> {
   const pipeline = await call.pipeline()
   using interrupt = call.interrupt()
+  for (;;) {
+    try {
+      return await runGeneration(call, pipeline, interrupt)
+    } catch (error) {
+      if (!isNewerGeneration(error) || interrupt.signal.aborted) throw error
+      call.log.info({}, `${error.message.replace(/ \[\w+\]$/, '')}: taking it over`)
+      await call.clock.sleep(TAKE_OVER_MS, interrupt.signal)
+    }
+  }
+}
+
+function isNewerGeneration(error: unknown): error is TidemarkError {
+  if (!(error instanceof TidemarkError) || error.code !== 'GENERATION_CHANGED') return false
+  const { ownGeneration, newestGeneration } = error.details
+  return Number(newestGeneration) > Number(ownGeneration)
+}
+
+async function runGeneration(
+  call: Call<RunCommandOptions>,
+  pipeline: Pipeline,
+  interrupt: Interrupt,
+): Promise<RunTotals> {
   await using opened = new OpenedParts()
   const parts = await openRunParts(pipeline, opened, call)
   const watch = await openOperations(parts, opened)
@@ -66,6 +92,8 @@ async function run(call: Call<RunCommandOptions>): Promise<RunTotals> {
   return totalsOf(summary, parts.source.topic)
 }
 
+/** So that a record which is not to be seen everywhere yet makes no busy loop. */
+const TAKE_OVER_MS = 500
 const HEARTBEAT_MS = 60_000
 
 /** A bar or lines while there is something to catch up with; once live, a line a minute. */

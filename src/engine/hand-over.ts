@@ -1,0 +1,128 @@
+/**
+ * How the owner of a partition comes into a generation: with the states that a replay or a rollback hands over, or with its own.
+ * Which, the records of the generations say; a state that has slept through several of them obeys all.
+ */
+import type { DayIndex } from '../core/day.ts'
+import type { GenerationRecord } from '../core/generation.ts'
+import { formatSlot, parseSlot } from '../core/dirty-slot.ts'
+import { TidemarkError } from '../errors.ts'
+import type { Checkpoint } from './checkpoint-port.ts'
+import type { RunParts } from './parts.ts'
+import type { GenerationStore, PartitionState } from './ports.ts'
+import { retryForEver } from './retry.ts'
+
+/** What the records say about states of earlier generations. */
+export interface Inheritance {
+  /** The last hand-over of states: one of a generation before it is no state of this pipeline any more. */
+  readonly handedOver: HandedOver | undefined
+  /** Days whose rows are not the business of states of generations before it. */
+  readonly settled: readonly SettledDays[]
+}
+
+export interface HandedOver {
+  readonly generation: number
+  readonly place: string
+  readonly forgetsDays: boolean
+}
+
+interface SettledDays {
+  readonly generation: number
+  readonly first: DayIndex
+  readonly last: DayIndex
+}
+
+/** @param records ascending by generation */
+export function inheritanceOf(records: readonly GenerationRecord[]): Inheritance {
+  let handedOver: HandedOver | undefined
+  const settled: SettledDays[] = []
+  for (const { generation, handOver } of records) {
+    if (handOver?.kind === 'states') {
+      const { place, forgetsDays = false } = handOver
+      handedOver = { generation, place, forgetsDays }
+    } else if (handOver) settled.push({ generation, ...handOver.days })
+  }
+  return { handedOver, settled }
+}
+
+export async function readRecords(generations: GenerationStore): Promise<GenerationRecord[]> {
+  return (await generations.list()).map(({ record }) => JSON.parse(record) as GenerationRecord)
+}
+
+/** Dirty slots that a state of `generation` need not write any more: a replay has. */
+export function settledSlots(
+  { settled }: Inheritance,
+  generation: number,
+  dirty: Iterable<string>,
+): string[] {
+  const ranges = settled.filter((range) => range.generation > generation)
+  if (ranges.length === 0) return []
+  return [...dirty]
+    .map(parseSlot)
+    .filter(({ day }) => ranges.some(({ first, last }) => day >= first && day <= last))
+    .map(formatSlot)
+}
+
+/** Whether a state of a generation was replaced by a hand-over since. */
+export function isOutdated(generation: number, { handedOver }: Inheritance): boolean {
+  return handedOver !== undefined && generation < handedOver.generation
+}
+
+interface At {
+  readonly partition: number
+  readonly inheritance: Inheritance
+  readonly signal: AbortSignal
+}
+
+/** Keeps what is about to be replaced, once: a rollback begins with it. */
+export async function keepReplaced(parts: RunParts, at: At, state: PartitionState): Promise<void> {
+  const { handOvers, log, source, run } = parts
+  const { handedOver } = at.inheritance
+  if (handOvers === undefined || handedOver === undefined) return
+  const store = handOvers.replaced(handedOver.generation)
+  const what = `keeping the state of ${source.topic}[${at.partition}] that is replaced`
+  await retryForEver(
+    async () => {
+      if ((await store.list(at.partition)).length > 0) return
+      await using snapshot = await state.snapshot()
+      const { id, head } = await store.write(snapshot, run)
+      log.info(
+        { partition: at.partition, checkpoint: id, offset: head.nextOffset },
+        `${source.topic}[${at.partition}]: generation ${handedOver.generation} was published; the state of generation ${head.generation} is kept for a rollback`,
+      )
+    },
+    { ...parts, signal: at.signal, what },
+  )
+}
+
+/** Where the owner stood that was replaced; -Infinity where that is not known, or nothing was. */
+export async function formerPosition(parts: RunParts, at: At): Promise<number> {
+  const { handOvers, source } = parts
+  const { handedOver } = at.inheritance
+  if (handOvers === undefined || handedOver === undefined) return -Infinity
+  const list = (): Promise<readonly Checkpoint[]> =>
+    handOvers.replaced(handedOver.generation).list(at.partition)
+  const what = `the former position of ${source.topic}[${at.partition}]`
+  const [kept] = await retryForEver(list, { ...parts, signal: at.signal, what })
+  return kept?.head.nextOffset ?? -Infinity
+}
+
+/** A state that was replaced, and nothing to replace it with. */
+export function nothingHandedOver(
+  at: string,
+  generation: number,
+  { place }: HandedOver,
+): TidemarkError {
+  return new TidemarkError(
+    'CHECKPOINT_REFUSED',
+    `${at}: the state here is of generation ${generation}, and the one that is handed over to replace it (_tidemark/states/${place}) is missing or damaged. ` +
+      `Nothing was written. Bring that folder back from a copy; or move the state of this partition away: it is then rebuilt from the log`,
+  )
+}
+
+export function newerGeneration(own: number, newest: number): TidemarkError {
+  return new TidemarkError(
+    'GENERATION_CHANGED',
+    `generation ${newest} was published, this run is of generation ${own}. Start again to take it over`,
+    { details: { ownGeneration: own, newestGeneration: newest } },
+  )
+}

@@ -1,0 +1,232 @@
+/** How owners come into a generation that a replay or a rollback has made. */
+import { describe, expect, test } from 'vitest'
+import { createCheckpointStore } from '../../src/checkpoint/checkpoint-store.ts'
+import { CHECKPOINT_FAULTS } from '../../src/checkpoint/failure.ts'
+import { day } from '../support/builders.ts'
+import { recordText } from '../../src/core/generation.ts'
+import type { GenerationRecord, HandOver } from '../../src/core/generation.ts'
+import type { CheckpointStore } from '../../src/engine/checkpoint-port.ts'
+import { replacedPlace } from '../../src/engine/hand-over-port.ts'
+import type { HandOvers } from '../../src/engine/hand-over-port.ts'
+import { MemoryBucket, MemoryFiles, MemoryObjectStorage } from '../../src/memory/object-storage.ts'
+import { MemoryDisk, MemoryPartitionState } from '../../src/memory/state.ts'
+import { FolderStorage } from '../../src/storage/folder-storage.ts'
+import { SILENT } from '../support/silent-log.ts'
+import { Rig } from './rig.ts'
+import type { RigParts } from './rig.ts'
+
+const PLACE = 'replays/one'
+
+/** A log of five days, and a pipeline that others can hand over to. */
+function openRig(parts: RigParts = {}): Rig {
+  const rig = new Rig(parts)
+  const whole = new MemoryObjectStorage({
+    bucket: new MemoryBucket(),
+    files: new MemoryFiles(),
+    nowMs: () => rig.clock.wallMs(),
+    faults: CHECKPOINT_FAULTS,
+  })
+  let ids = 0
+  const stores = new Map<string, CheckpointStore>()
+  const states = (place: string): CheckpointStore => {
+    const store =
+      stores.get(place) ??
+      createCheckpointStore({
+        storage: new FolderStorage(whole, place),
+        pipeline: rig.pipeline.name,
+        policy: { keep: 1, keepForMs: 0 },
+        clock: rig.clock,
+        log: SILENT,
+        newId: () => String((ids += 1)).padStart(8, '0'),
+      })
+    stores.set(place, store)
+    return store
+  }
+  const handOvers: HandOvers = { states, replaced: (n) => states(replacedPlace(n)) }
+  rig.handOvers = handOvers
+  return rig
+}
+
+const DAYS = ['2024-03-04', '2024-03-05', '2024-03-06', '2024-03-07', '2024-03-08']
+
+function appendDays(rig: Rig, days: readonly string[]): void {
+  rig.append(days.flatMap((day) => [`${day} 08:00`, `${day} 12:00`]))
+}
+
+/** The state of the log's first records, as a replay leaves it. */
+async function handOverState(rig: Rig, days: readonly string[]): Promise<number> {
+  const side = openRig()
+  appendDays(side, days)
+  await side.runToEnd()
+  await seal(side.disks[0] ?? new MemoryDisk())
+  await using state = await MemoryPartitionState.open(side.disks[0] ?? new MemoryDisk())
+  await using snapshot = await state.snapshot()
+  await rig.handOvers?.states(PLACE).write(snapshot, 'replay')
+  return snapshot.head.nextOffset
+}
+
+async function seal(disk: MemoryDisk): Promise<void> {
+  await using state = await MemoryPartitionState.open(disk)
+  const { head } = state
+  if (head === undefined) throw new Error('a head')
+  await state.commit({
+    head: { ...head, online: undefined, table: { complete: [] } },
+    tiles: [],
+    ids: [],
+    milestones: [],
+    dirty: new Map(),
+    cleared: [...(await state.dirtySlots()).keys()],
+  })
+}
+
+async function publish(rig: Rig, handOver: HandOver): Promise<number> {
+  const newest = (await rig.generations.list()).at(-1)
+  const record = JSON.parse(newest?.record ?? '') as GenerationRecord
+  const generation = record.generation + 1
+  await rig.generations.put(generation, recordText({ ...record, generation, handOver }))
+  return generation
+}
+
+function states(offset: number, more: { readonly forgetsDays?: true } = {}): HandOver {
+  return { kind: 'states', place: PLACE, partitions: [{ partition: 0, offset }], ...more }
+}
+
+describe('a state that is handed over', () => {
+  test('behind the owner replaces its state, and nothing is told or written before it is past it', async () => {
+    const rig = openRig({ fetch: 1 })
+    appendDays(rig, DAYS)
+    await rig.runToEnd()
+    const former = 10
+    const offset = await handOverState(rig, DAYS.slice(0, 2))
+    expect(offset).toBe(4)
+    await publish(rig, states(offset))
+    appendDays(rig, ['2024-03-09'])
+    let position = 0
+    const at: number[] = []
+    rig.hooks.set('state commit', (detail) => {
+      position = (detail as { head: { nextOffset: number } }).head.nextOffset
+    })
+    for (const effect of ['online write', 'table commit'] as const)
+      rig.hooks.set(effect, () => void at.push(position))
+    await rig.runToEnd()
+    expect(rig.told.join('\n')).toMatch(/restored checkpoint .* reading on at offset 4/)
+    expect(at.length).toBeGreaterThan(0)
+    expect(Math.min(...at)).toBeGreaterThanOrEqual(former)
+    await rig.expectTheLaw()
+    expect((await rig.online.read('activity:v1', 'u'))?.version.generation).toBe(2)
+  })
+
+  test('ahead of the owner takes it on', async () => {
+    const rig = openRig()
+    appendDays(rig, DAYS.slice(0, 2))
+    await rig.runToEnd()
+    appendDays(rig, DAYS.slice(2))
+    await publish(rig, states(await handOverState(rig, DAYS.slice(0, 4))))
+    await rig.runToEnd()
+    expect(rig.told.join('\n')).toMatch(/reading on at offset 8/)
+    // Rows of the days between are the replay's to publish; the owner has the days that close from here on.
+    expect(rig.rows().at(-1)).toBe('2024-03-07 u n_1d=2 n_3d=6')
+    expect(await rig.served()).toMatch(/^2024-03-08 n_1d=2 n_3d=6/)
+  })
+
+  test('is taken over by a run that is under way: it ends, and says that it is to start again', async () => {
+    const rig = openRig()
+    appendDays(rig, DAYS)
+    const run = rig.start()
+    await rig.clock.advance(2_000)
+    await publish(rig, states(await handOverState(rig, DAYS.slice(0, 2))))
+    await rig.clock.advance(15_000)
+    await expect(run.summary).rejects.toMatchObject({
+      code: 'GENERATION_CHANGED',
+      details: { ownGeneration: 1, newestGeneration: 2 },
+    })
+    await rig.runToEnd()
+    await rig.expectTheLaw()
+  })
+
+  test('leaves what it replaced behind, and that can be handed over in its turn', async () => {
+    const rig = openRig()
+    appendDays(rig, DAYS)
+    await rig.runToEnd()
+    await publish(rig, states(await handOverState(rig, DAYS.slice(0, 2))))
+    await rig.runToEnd()
+    const kept = await rig.handOvers?.replaced(2).list(0)
+    expect(kept?.map(({ head }) => [head.generation, head.nextOffset])).toEqual([[1, 10]])
+    appendDays(rig, ['2024-03-09'])
+    await publish(rig, {
+      kind: 'states',
+      place: replacedPlace(2),
+      partitions: [{ partition: 0, offset: 10 }],
+    })
+    await rig.runToEnd()
+    expect(rig.told.join('\n')).toMatch(/reading on at offset 10/)
+    await rig.expectTheLaw()
+    expect((await rig.online.read('activity:v1', 'u'))?.version.generation).toBe(3)
+  })
+
+  test('is found also by an owner that has no state, before any checkpoint of the generations before', async () => {
+    const rig = openRig()
+    appendDays(rig, DAYS)
+    await rig.runToEnd()
+    await publish(rig, states(await handOverState(rig, DAYS.slice(0, 3))))
+    rig.disks[0] = new MemoryDisk()
+    await rig.runToEnd()
+    expect(rig.told.join('\n')).toMatch(/reading on at offset 6/)
+    await rig.expectTheLaw()
+  })
+
+  test('that is missing stops the owner: its state stays as it is', async () => {
+    const rig = openRig()
+    appendDays(rig, DAYS)
+    await rig.runToEnd()
+    await publish(rig, states(4))
+    await expect(rig.runToEnd()).rejects.toMatchObject({ code: 'CHECKPOINT_REFUSED' })
+    await using state = await MemoryPartitionState.open(rig.disks[0] ?? new MemoryDisk())
+    expect(state.head).toMatchObject({ generation: 1, nextOffset: 10 })
+  })
+
+  test('after a reset watermark takes over no day that only the poison had closed', async () => {
+    const rig = openRig()
+    appendDays(rig, DAYS)
+    await rig.runToEnd()
+    expect(rig.told.join('\n')).not.toContain('restored')
+    const side = openRig()
+    appendDays(side, DAYS.slice(0, 2))
+    await publish(rig, states(await handOverState(rig, DAYS.slice(0, 2)), { forgetsDays: true }))
+    // Only the first two days are in the log from now on: what the store and the table claim is not to be believed.
+    side.handOvers = rig.handOvers
+    side.generations = rig.generations
+    side.online = rig.online
+    side.tables = rig.tables
+    const run = side.start()
+    await side.clock.advance(1_000)
+    expect(run.progress?.partitions[0]?.closedDay).toBe(day('2024-03-04'))
+    await run.stop()
+  })
+})
+
+describe('an owner that goes on with its own state', () => {
+  test('leaves rows of the published days alone, also those that it had still to write', async () => {
+    const rig = openRig({ time: { allowedLatenessMs: 5 * 86_400_000 } })
+    appendDays(rig, DAYS)
+    await rig.runToEnd()
+    // A late record dirties 2024-03-05 and on; the process dies before it writes them.
+    rig.append(['2024-03-05 10:00'])
+    const run = rig.start()
+    await rig.clock.advance(1_000)
+    await run.kill()
+    const published = day('2024-03-05')
+    await publish(rig, { kind: 'own', days: { first: published, last: published } })
+    await rig.runToEnd()
+    const rows = rig.rows()
+    expect(rows.filter((row) => row.startsWith('2024-03-05'))).toEqual([
+      '2024-03-05 u n_1d=2 n_3d=4',
+    ])
+    expect(rows.filter((row) => row.startsWith('2024-03-06'))).toEqual([
+      '2024-03-06 u n_1d=2 n_3d=7',
+    ])
+    await using state = await MemoryPartitionState.open(rig.disks[0] ?? new MemoryDisk())
+    expect(state.head?.generation).toBe(2)
+    expect([...(await state.dirtySlots())]).toEqual([])
+  })
+})
