@@ -39,10 +39,11 @@ export function describeLog(log: Pipeline['source']['log']): Record<string, Json
 }
 
 export function describeOnline(online: OnlineDefinition): Json {
-  const { prefix } = online
+  const { prefix, scanRate } = online
+  const rest = { prefix, ...(scanRate !== undefined && { scanRate }) }
   return online.kind === 'leveldb'
-    ? { leveldb: online.directory, prefix }
-    : { redis: describeRedis(online), prefix }
+    ? { leveldb: online.directory, ...rest }
+    : { redis: describeRedis(online), ...rest }
 }
 
 function describeRedis({ servers, username, password, tls }: RedisDefinition): Json {

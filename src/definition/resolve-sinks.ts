@@ -76,15 +76,18 @@ function resolveOnline(
 ): OnlineDefinition | undefined {
   if (online === undefined) return undefined
   const at = ['sinks', 'online']
-  const { leveldb, redis, prefix } = online
+  const { leveldb, redis, prefix, scanRate } = online
   if ((leveldb === undefined) === (redis === undefined)) {
     const found = leveldb === undefined ? 'neither' : 'both'
     report.add(at, `expected one of \`leveldb\` and \`redis\`, found ${found}`, 'key')
   }
+  const pace = scanRate === undefined ? {} : { scanRate }
   if (leveldb !== undefined) {
-    return { kind: 'leveldb', directory: path.resolve(directory, leveldb), prefix }
+    return { kind: 'leveldb', directory: path.resolve(directory, leveldb), prefix, ...pace }
   }
-  return redis === undefined ? undefined : resolveRedis(redis, { prefix, directory, report })
+  if (redis === undefined) return undefined
+  const servers = resolveRedis(redis, { prefix, directory, report })
+  return servers && { ...servers, ...pace }
 }
 
 interface Place {

@@ -53,6 +53,12 @@ export const sinks = z.strictObject({
         .string({ error: 'a text' })
         .prefault('')
         .describe('Put before the keys of all values, to share a store between tenants.'),
+      scanRate: keys
+        .integer(1, 1_000_000)
+        .optional()
+        .describe(
+          'Values per second that a sweep, a rebuild or a hand-over writes beside live traffic, per partition; 20000 by default.',
+        ),
     })
     .optional()
     .describe('Where values are served from: exactly one of `leveldb` and `redis`.'),

@@ -16,7 +16,7 @@ import { retryForEver } from './retry.ts'
 
 const ENTITIES_PER_TURN = 400
 /** Values told per second by a scan beside live traffic, so that midnight does not flood the store. */
-const PACED_VALUES_PER_SECOND = 20_000
+const RATE_DEFAULT = 20_000
 
 export interface ScanHelp {
   readonly context: PartitionContext
@@ -157,8 +157,9 @@ export class ScanTask {
   async #tell(help: ScanHelp, values: readonly OnlineValue[]): Promise<void> {
     await help.teller.tell(values)
     if (values.length === 0 || !help.isPaced()) return
-    const { clock, signal } = help.context
-    await clock.sleep((values.length / PACED_VALUES_PER_SECOND) * 1_000, signal)
+    const { clock, signal, pipeline } = help.context
+    const rate = pipeline.sinks.online?.scanRate ?? RATE_DEFAULT
+    await clock.sleep((values.length / rate) * 1_000, signal)
   }
 
   /** Values of this partition whose entity the state lacks become all-empty. */

@@ -83,6 +83,7 @@ export interface RunProgress {
   readonly lease: 'alone' | 'joining' | 'held'
   /** Partitions that are held, those still being opened included. */
   readonly assigned: number
+  readonly generation: number
 }
 
 export interface PartitionProgress {
@@ -112,6 +113,8 @@ export interface PartitionProgress {
   readonly advancedMs: number
   /** A follower holds the fold back. */
   readonly held: boolean
+  /** Offsets until the position is reached at which a hand-over found the partition: nothing is told or written before. */
+  readonly toFormerPosition: number
   /** Idle, and time ticks; or why it does not. */
   readonly idle: IdleReason
   readonly online: OnlineProgress | undefined

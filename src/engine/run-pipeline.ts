@@ -47,6 +47,7 @@ export async function runPipeline(parts: RunParts, options: RunOptions): Promise
     partitions: set.progress,
     assigned: set.assigned,
     lease: membership.state,
+    generation,
   })
   const telling = tellProgress(parts, { options, progressNow, done: done.signal })
   const watching = watchGenerations(parts, { generation, done: done.signal }).catch(

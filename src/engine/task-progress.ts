@@ -27,6 +27,7 @@ export function progressOf(
       maxEventTime === undefined
         ? undefined
         : { eventTime: maxEventTime, offset: maxEventOffset ?? -1 },
+    toFormerPosition: Math.max(0, context.heldUntil - counters.nextOffset),
     idle: ticks.why,
     online: online?.progress,
     table: table?.progress,

@@ -60,6 +60,13 @@ export const READING_METRICS: readonly Metric[] = [
     of: ({ nextOffset }) => nextOffset,
   }),
   ofPartition({
+    name: 'tidemark_take_over_offsets',
+    type: 'gauge',
+    unit: 'offsets',
+    help: 'How far the position is behind where a hand-over found the partition; the sinks keep what they have until it is 0.',
+    of: ({ toFormerPosition }) => toFormerPosition,
+  }),
+  ofPartition({
     name: 'tidemark_end_offset',
     type: 'gauge',
     unit: 'offset',

@@ -36,6 +36,13 @@ export const RUN_METRICS: readonly Metric[] = [
     },
   }),
   ofRun({
+    name: 'tidemark_generation',
+    type: 'gauge',
+    unit: '-',
+    help: 'Generation that this process writes; a publish or a rollback of a replay makes the next one.',
+    of: ({ progress }) => progress?.generation ?? 0,
+  }),
+  ofRun({
     name: 'tidemark_assigned_partitions',
     type: 'gauge',
     unit: 'partitions',

@@ -111,6 +111,11 @@ describe('sinks.online.redis', () => {
     expect(onlineOf(text)).toEqual({ kind: 'redis', prefix: 't:', ...expected })
   })
 
+  test('says how fast sweeps may write', () => {
+    const text = changed(withRedis('redis://h'), ' }\n  offline', ', scanRate: 500 }\n  offline')
+    expect(onlineOf(text)).toMatchObject({ kind: 'redis', scanRate: 500 })
+  })
+
   test.each([
     ['http://h', 'redis: expected a URL that begins with redis:// or rediss://'],
     ['redis://h/zero', 'redis: expected the number of a database'],

@@ -50,6 +50,7 @@ export function partitionOf(
     turnedMs: 0,
     advancedMs: 0,
     held: false,
+    toFormerPosition: 0,
     idle: 'records come',
     online: ONLINE,
     table: TABLE,
@@ -63,5 +64,5 @@ export function progressOf(
   partitions: readonly PartitionProgress[],
   changed: Partial<RunProgress> = {},
 ): RunProgress {
-  return { partitions, lease: 'held', assigned: partitions.length, ...changed }
+  return { partitions, lease: 'held', assigned: partitions.length, generation: 1, ...changed }
 }
