@@ -1,7 +1,7 @@
 /**
  * Rejects in a topic. The partition follows from the source's partition, so that what was rejected is found in the order of
- * the log; written twice (after a crash, or an answer that was lost) it is there twice, and readers take each position,
- * generation and reason once (`read-dead-letters.ts`).
+ * the log; written twice (after a crash, or an answer that was lost) it is there twice, and readers take each position
+ * and reason once (`read-dead-letters.ts`).
  *
  * `write` resolves when all replicas in sync have the records. Brokers that cannot be reached are tried for ever; what
  * they refuse is an error, with the way to mend it.

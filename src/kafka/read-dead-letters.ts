@@ -1,5 +1,5 @@
 /**
- * Reads what `dead-letter-topic.ts` wrote, up to where the topic ends now: each (position, generation, reason) once, in the
+ * Reads what `dead-letter-topic.ts` wrote, up to where the topic ends now: each (position, reason) once, in the
  * order of its first writing. Letters of other source topics, and records that are no dead letters, are passed over.
  */
 import type { KafkaLog } from '../core/definition.ts'
@@ -39,7 +39,7 @@ export async function* readDeadLetters(
     await using reader = await letters.open(partition, start)
     for await (const batch of readToEnd(reader, start)) {
       for (const reject of rejectsIn(batch, definition.topic)) {
-        const key = `${reject.partition}.${reject.offset}.${reject.generation}.${reject.reason}`
+        const key = `${reject.partition}.${reject.offset}.${reject.reason}`
         if (seen.has(key)) continue
         seen.add(key)
         if (matches(reject, filter)) yield reject

@@ -3,7 +3,7 @@
  * ledger from which late records can be healed after the log has forgotten them.
  *
  * Appended and synced before `write` resolves. After a crash the same rejects are written again: readers take each
- * (position, generation, reason) once (`read-rejects.ts`), so that repeating is harmless.
+ * (position, reason) once (`read-rejects.ts`), so that repeating is harmless.
  */
 import { join } from 'node:path'
 import type { Reject, RejectSink } from '../engine/ports.ts'

@@ -1,4 +1,7 @@
-/** Reads what `FileRejectSink` wrote: each (position, generation, reason) once, in the order of its first writing. */
+/**
+ * Reads what `FileRejectSink` wrote: each (position, reason) once, as it was written first. What a later generation judges again
+ * in the same way is no other reject.
+ */
 import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -38,7 +41,7 @@ async function* readFiles(
     if (partition !== undefined && number !== partition) continue
     const seen = new Set<string>()
     for await (const reject of readFile(join(directory, `${number}.jsonl`))) {
-      const key = `${reject.offset}.${reject.generation}.${reject.reason}`
+      const key = `${reject.offset}.${reject.reason}`
       if (seen.has(key)) continue
       seen.add(key)
       if (reason === undefined || reject.reason === reason) yield reject
