@@ -73,7 +73,7 @@ interface At {
   readonly signal: AbortSignal
 }
 
-/** Keeps what is about to be replaced, once: a rollback begins with it. */
+/** Keeps what is about to be replaced: a rollback begins with the furthest that any owner had. */
 export async function keepReplaced(parts: RunParts, at: At, state: PartitionState): Promise<void> {
   const { handOvers, log, source, run } = parts
   const { handedOver } = at.inheritance
@@ -82,7 +82,8 @@ export async function keepReplaced(parts: RunParts, at: At, state: PartitionStat
   const what = `keeping the state of ${source.topic}[${at.partition}] that is replaced`
   await retryForEver(
     async () => {
-      if ((await store.list(at.partition)).length > 0) return
+      const [kept] = await store.list(at.partition)
+      if (kept && kept.head.nextOffset >= (state.head?.nextOffset ?? 0)) return
       await using snapshot = await state.snapshot()
       const { id, head } = await store.write(snapshot, run)
       log.info(
