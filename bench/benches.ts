@@ -6,6 +6,7 @@ import { endToEnd } from './end-to-end.ts'
 import { fold } from './fold.ts'
 import { online } from './online.ts'
 import { records } from './records.ts'
+import { replay } from './replay.ts'
 import { drain, latency, servers } from './servers.ts'
 import { slots } from './slots.ts'
 import { table } from './table.ts'
@@ -22,4 +23,5 @@ export const BENCHES: ReadonlyMap<string, Bench> = new Map([
   ['latency', latency],
   ['slots', slots],
   ['checkpoints', checkpoints],
+  ['replay', replay],
 ])

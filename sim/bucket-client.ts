@@ -35,6 +35,7 @@ export function bucketClient(parts: BucketClientParts): ObjectStorage {
       }),
     put: (path, bytes) => change(path, () => storage.put(path, bytes)),
     moveIn: (localPath, path) => change(path, () => storage.moveIn(localPath, path)),
+    copy: (from, to) => change(to, () => storage.copy(from, to)),
     get: (path) => ask('get', path, () => storage.get(path)),
     stat: (path) => ask('stat', path, () => storage.stat(path)),
     list: (prefix) => ask('list', prefix, () => storage.list(prefix)),
@@ -58,7 +59,29 @@ export function checkpointEffect(path: string): string {
   return path.includes('/retired/') ? 'checkpoint retired' : 'checkpoint file'
 }
 
+/** What a replay, a publish or a rollback does to the place of the tables. */
+export function replayEffect(path: string): string {
+  if (path.startsWith('_tidemark/plans/')) {
+    if (path.endsWith('/plan.json')) return 'replay plan'
+    return path.endsWith('/result.json') ? 'replay result' : 'audit entry'
+  }
+  if (path.startsWith('_tidemark/replays/'))
+    return path.includes('/_delta_log/') ? 'staged transaction' : 'staged file'
+  switch (tableEffect(path)) {
+    case 'generation record':
+      return 'published generation'
+    case 'table file':
+      return 'swap copy'
+    case 'table transaction':
+      return 'swap transaction'
+    default:
+      return tableEffect(path)
+  }
+}
+
 export function tableEffect(path: string): string {
+  if (path.startsWith('_tidemark/states/'))
+    return path.startsWith('_tidemark/states/replaced/') ? 'kept state' : 'sealed state'
   if (path.startsWith('_tidemark/generations/')) return 'generation record'
   if (path.startsWith('_tidemark/')) return 'place identity'
   if (path.endsWith('.checkpoint.parquet')) return 'table checkpoint'

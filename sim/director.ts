@@ -7,6 +7,7 @@ import type { EventKind } from './plan.ts'
 import { damageCheckpoint } from './checkpoints.ts'
 import { tryChangedDefinition } from './changed-definition.ts'
 import { publishGeneration } from './publish.ts'
+import { startReplay } from './replay-job.ts'
 import { rivalCommit } from './rival.ts'
 import type { World } from './world.ts'
 
@@ -115,6 +116,7 @@ export class Director {
         ),
       'definition changed': () => tryChangedDefinition(world, this.#operator, this.#chance),
       'generation published': () => publishGeneration(world),
+      replay: () => startReplay(world, this.#chance),
       'rival commits': () => {
         world.fault('rival commits', 'tables')
         for (let i = 0; i < 5; i += 1)

@@ -1,7 +1,21 @@
 /** Names of what a process asks of the world. Those that leave something behind are points of death. */
 
+/** What exists only where somebody replays, publishes and takes back. */
+export const REPLAY_EFFECTS = [
+  'kept state',
+  'replay plan',
+  'replay result',
+  'audit entry',
+  'staged file',
+  'staged transaction',
+  'sealed state',
+  'swap copy',
+  'published generation',
+  'swap transaction',
+] as const
+
 /** A process may die right before each of them and right after it: all must have been hit by a run of many seeds. */
-export const DURABLE_EFFECTS = [
+export const CONSUMER_EFFECTS = [
   'reject write',
   'state commit',
   'state maintenance',
@@ -21,6 +35,8 @@ export const DURABLE_EFFECTS = [
   'checkpoint delete',
   'state restore',
 ] as const
+
+export const DURABLE_EFFECTS = [...CONSUMER_EFFECTS, ...REPLAY_EFFECTS] as const
 
 /** `disk` is the machine's own: nothing is in flight when its process sleeps or dies. */
 export type Place = 'disk' | 'online' | 'tables' | 'rejects' | 'log' | 'group' | 'checkpoints'

@@ -59,9 +59,11 @@ export class Faults {
     return fate
   }
 
-  #latency({ place }: Effect, isOut: boolean): number {
+  #latency({ place, isDurable }: Effect, isOut: boolean): number {
     const { latencyMs, slow, late } = this.#plan
     const chance = this.#chance
+    // Most answers to a question come at once: what is long known when it arrives is seldom the point.
+    if (!isDurable && !isOut && chance.happens(0.75)) return 0
     const usual = latencyMs * chance.between(0.5, 1.5) * (place === 'disk' ? 0.2 : 1)
     if (this.isCalm || place === 'disk') return usual
     // The group's own requests are bounded by its session.

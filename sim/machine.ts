@@ -1,5 +1,5 @@
 /** A machine: its disk with the states of partitions, each with its lock, its local files, and its wall clock. */
-import type { Milestone, PartitionState } from '../src/engine/ports.ts'
+import type { Milestone, PartitionState, StateHead } from '../src/engine/ports.ts'
 import { TidemarkError } from '../src/errors.ts'
 import { MemoryFiles } from '../src/memory/object-storage.ts'
 import { MemoryDisk, MemoryPartitionState, diskOf } from '../src/memory/state.ts'
@@ -71,6 +71,12 @@ export class Machine {
     return (await MemoryPartitionState.open(this.#directory(partition).disk)).head
   }
 
+  /** A copy of a state that no process is at work with. */
+  async released(partition: number): Promise<MemoryPartitionState | undefined> {
+    const directory = this.#directory(partition)
+    return directory.lockedBy === undefined ? MemoryPartitionState.open(directory.disk) : undefined
+  }
+
   /** What lies on the disk now, for who looks from outside. */
   look(partition: number): MemoryDisk {
     return this.#directory(partition).disk
@@ -98,6 +104,9 @@ export class Machine {
         { place: 'disk', name: 'state restore', isDurable: true, detail: `[${partition}]` },
         async () => {
           directory.disk = disk
+          // What was handed over is durable, however far nobody has come by himself.
+          const { nextOffset = 0 } = JSON.parse(disk.head ?? '{}') as Partial<StateHead>
+          this.#furthest.set(partition, Math.max(nextOffset, this.#furthest.get(partition) ?? 0))
         },
       )
       this.#coverage.hit('path state restored from a checkpoint')

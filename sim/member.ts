@@ -1,6 +1,7 @@
 /** One run of the shipping engine in a process of the simulated world. */
 import { createCheckpointStore } from '../src/checkpoint/checkpoint-store.ts'
 import { CHECKPOINT_FAULTS } from '../src/checkpoint/failure.ts'
+import { openHandOvers } from '../src/cli/open-hand-overs.ts'
 import type { Pipeline } from '../src/core/definition.ts'
 import type { RunParts, RunProgress } from '../src/engine/parts.ts'
 import type { CheckpointStore } from '../src/engine/checkpoint-port.ts'
@@ -26,6 +27,7 @@ import { Network } from './network.ts'
 import { onlineClient } from './online-client.ts'
 import { MemoryParquet } from './parquet-engine.ts'
 import { Process } from './process.ts'
+import { CHECKPOINT_EVERY } from './rival.ts'
 import type { World } from './world.ts'
 
 export type MemberEnd =
@@ -69,7 +71,7 @@ export class Member {
     const onProgress = (progress: RunProgress): void => {
       this.progress = progress
     }
-    const options = { untilEnd: false, signal: this.#stop.signal, onProgress }
+    const options = { untilEnd: false, signal: this.#stop.signal, onProgress, progressEveryMs: 1_000 }
     runPipeline(partsOf(world, this.process, { machine, pipeline }), options).then(
       () => this.#over({ kind: 'left' }),
       (error: unknown) => this.#over({ kind: 'failed', error }),
@@ -160,11 +162,12 @@ function partsOf(
         clock: process.clock,
         log,
         newId,
+        checkpointEvery: CHECKPOINT_EVERY,
       }),
       coverage,
     ),
     checkpoints: checkpointsOf(world, { process, machine, network, pipeline, log, newId }),
-    handOvers: undefined,
+    handOvers: openHandOvers(tables, pipeline, { clock: process.clock, log, newId }),
     generations: new GenerationRecords(tables, newId),
     rejects: rejectSink(world, network),
     clock: process.clock,
@@ -183,7 +186,7 @@ interface CheckpointParts {
   readonly newId: () => string
 }
 
-function checkpointsOf(world: World, parts: CheckpointParts): CheckpointStore | undefined {
+export function checkpointsOf(world: World, parts: CheckpointParts): CheckpointStore | undefined {
   const { process, machine, network, pipeline, log, newId } = parts
   if (pipeline.checkpoints === undefined) return undefined
   const storage = bucketClient({
@@ -252,7 +255,7 @@ const PATHS: readonly (readonly [RegExp, string])[] = [
   [/historical log, not ticking/, 'historical log not ticking'],
 ]
 
-function logOf({ trace, coverage }: World, { name }: Process): Log {
+export function logOf({ trace, coverage }: World, { name }: Process): Log {
   const tell = (_fields: object, message: string): void => {
     trace.note(name, `    ${message.split('\n')[0] ?? ''}`)
     for (const [pattern, path] of PATHS) if (pattern.test(message)) coverage.hit(`path ${path}`)

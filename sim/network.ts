@@ -67,8 +67,10 @@ export class Network {
       const arrive = (): void => {
         this.#happen(effect, fate, act).then(
           (result) => {
-            if (result !== undefined)
-              scheduler.after(fate.backMs, () => answer(() => resolve(result.value)))
+            if (result === undefined) return
+            const settle = (): void => answer(() => resolve(result.value))
+            if (fate.backMs > 0) scheduler.after(fate.backMs, settle)
+            else settle()
           },
           (cause: unknown) => {
             const error = cause instanceof Error ? cause : new Error(String(cause))

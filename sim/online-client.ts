@@ -64,6 +64,8 @@ export function onlineClient(parts: OnlineClientParts): OnlineStore {
         server.advance(partition, marker, expected),
       )
     },
+    forgetMarker: (partition) =>
+      ask('forget marker', { detail: `[${partition}]` }, () => server.store.forgetMarker(partition)),
     walk: (view, partition, cursor, limit) =>
       ask('walk', { detail: `${view} [${partition}]` }, () =>
         server.walk(view, partition, cursor, Math.min(limit, WALK_PAGE_MAX)),

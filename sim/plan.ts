@@ -3,7 +3,7 @@
  * wrong all the time hides what a single fault at a quiet moment would show.
  */
 import type { Chance } from './chance.ts'
-import { DURABLE_EFFECTS } from './effect.ts'
+import { CONSUMER_EFFECTS, REPLAY_EFFECTS } from './effect.ts'
 
 /** Things that happen to machines, processes and stores at random times. */
 export const EVENTS = [
@@ -31,6 +31,7 @@ export const EVENTS = [
   'monotonic jump',
   'definition changed',
   'generation published',
+  'replay',
   'rival commits',
   'checkpoints away',
   'checkpoints refuse',
@@ -82,7 +83,7 @@ export function drawPlan(chance: Chance): Plan {
     sessionMs: chance.pick([7_000, 15_000]),
     heartbeatMs: 2_000,
     lagUnit: chance.pick([1, 1, 1, 400_000]),
-    gaps: Array.from({ length: chance.integer(0, 3) }, () => chance.scaled(10_000, 150_000)),
+    gaps: Array.from({ length: chance.integer(0, 2) }, () => chance.scaled(8_000, 120_000)),
     pauseMaxMs: chance.pick([5_000, 40_000, 150_000]),
   }
 }
@@ -90,15 +91,18 @@ export function drawPlan(chance: Chance): Plan {
 function drawDeaths(chance: Chance): Map<string, number> {
   const deaths = new Map<string, number>()
   if (chance.happens(0.3)) return deaths
-  const favourites = chance.shuffled(DURABLE_EFFECTS).slice(0, chance.integer(2, 6))
+  const favourites: string[] = chance.shuffled(CONSUMER_EFFECTS).slice(0, chance.integer(2, 6))
+  if (chance.happens(0.2))
+    favourites.push(...chance.shuffled(REPLAY_EFFECTS).slice(0, chance.integer(2, 5)))
   for (const name of favourites) deaths.set(name, chance.pick([0.03, 0.2, 0.6]))
   return deaths
 }
 
-/** Some effects are so rare that a death at them needs help: checkpoints of a table's log come every 50 commits. */
+/** Some effects are so rare that a death at them needs help. */
 function eventsFor(deaths: ReadonlyMap<string, number>): Partial<Record<EventKind, number>> {
   return {
-    ...((deaths.has('table checkpoint') || deaths.has('table pointer')) && { 'rival commits': 4 }),
+    ...((deaths.has('table checkpoint') || deaths.has('table pointer')) && { 'rival commits': 2 }),
+    ...(REPLAY_EFFECTS.some((name) => deaths.has(name)) && { replay: 2 }),
     ...(deaths.has('state restore') && { 'disk lost': 3 }),
   }
 }

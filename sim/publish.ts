@@ -19,7 +19,9 @@ export function publishGeneration(world: World): void {
   if (content === undefined) return
   const record = JSON.parse(Buffer.from(content.bytes).toString('utf8')) as GenerationRecord
   const generation = record.generation + 1
-  const text = `${JSON.stringify({ ...record, generation }, undefined, 2)}\n`
+  // Owners go on with what they have.
+  const { handOver: _, ...kept } = record
+  const text = `${JSON.stringify({ ...kept, generation }, undefined, 2)}\n`
   const path = `${FOLDER}${String(generation).padStart(6, '0')}.json`
   tables.contents.set(path, { bytes: Buffer.from(text), modifiedMs: Math.floor(wallMs) })
   trace.note('operator', `*** generation ${generation} is published`)

@@ -3,6 +3,7 @@ import type { PartitionProgress } from '../src/engine/parts.ts'
 import type { StateHead } from '../src/engine/ports.ts'
 import type { MemoryDisk } from '../src/memory/state.ts'
 import type { Operator } from './operator.ts'
+import { generationRecords } from './publish.ts'
 import type { World } from './world.ts'
 
 const LOOK_EVERY_MS = 1_000
@@ -29,11 +30,15 @@ export async function settle(world: World, operator: Operator): Promise<boolean>
 }
 
 function whatIsRestless(world: World, operator: Operator): string | undefined {
+  if (world.replays.size > 0) return `${[...world.replays].join(', ')} is under way`
+  const newest = generationRecords(world).length
   for (let partition = 0; partition < world.log.partitions; partition += 1) {
     const owner = world.coordinator.ownerOf(partition)
     const member = operator.members.find(({ process }) => process.name === owner)
     const progress = member?.progress?.partitions.find((one) => one.partition === partition)
     if (progress === undefined) return `partition ${partition} is not open at ${owner ?? 'anybody'}`
+    if (member?.progress?.generation !== newest)
+      return `partition ${partition} at ${owner ?? ''}: generation ${newest} is not taken over`
     const why =
       whyRestless(progress, world.log.endOffset(partition)) ??
       whyDurablyRestless(member?.machine.look(partition), world.log.endOffset(partition))

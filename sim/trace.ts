@@ -22,7 +22,6 @@ export class Trace {
     for (let i = 0; i < line.length; i += 1)
       this.#hash = Math.imul(this.#hash ^ line.charCodeAt(i), 0x01000193)
     this.#lines?.push(line)
-    if (process.env['LIVE']) process.stderr.write(line + '\n')
   }
 
   get hash(): string {

@@ -41,6 +41,8 @@ export class World {
   readonly damaged = new Set<string>()
   readonly rejects = new Map<string, Reject>()
   readonly coordinator: GroupCoordinator
+  /** Replays that somebody is at. */
+  readonly replays = new Set<string>()
   /** Faults go on until then at least. */
   faultsUntilMs = 0
   /** How wrong the online server's clock is. */

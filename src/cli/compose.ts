@@ -39,6 +39,7 @@ import { FileRejectSink } from '../rejects/file-reject-sink.ts'
 import { readLate } from '../rejects/read-rejects.ts'
 import { createFileLog } from '../source/file-log.ts'
 import { DeltaTableStore } from '../table/delta-table.ts'
+import { AmendedFiles } from '../storage/amended-records.ts'
 import { GenerationRecords } from '../storage/generation-records.ts'
 import { DirectoryStorage } from '../storage/directory-storage.ts'
 import type { ObjectStorage } from '../storage/object-storage.ts'
@@ -79,12 +80,17 @@ export class OpenedParts implements AsyncDisposable {
   }
 }
 
+export interface OpenRunParts extends RunParts {
+  /** The same tables, for who reads them beside the run. */
+  readonly openTables: OpenTables | undefined
+}
+
 /** @throws DEFINITION_INVALID, SOURCE_* where the log cannot be read or its timestamps cannot be trusted */
 export async function openRunParts(
   pipeline: Pipeline,
   opened: OpenedParts,
   { clock, log }: Surroundings,
-): Promise<RunParts> {
+): Promise<OpenRunParts> {
   const { online, offline } = pipeline.sinks
   const kafka = pipeline.source.log.kind === 'kafka' ? pipeline.source.log : undefined
   makeDirectory('state', pipeline.state)
@@ -111,7 +117,9 @@ export async function openRunParts(
     checkpoints: kept?.store,
     online: online && opened.add(await openOnline(pipeline, online, clock)),
     tables: tables?.store,
+    openTables: tables,
     generations: new GenerationRecords(records),
+    amended: new AmendedFiles(records),
     handOvers: openHandOvers(records, pipeline, { clock, log }),
     rejects: opened.add(openRejects(pipeline, { clock, log })),
     clock,
@@ -122,7 +130,7 @@ export async function openRunParts(
 }
 
 /** Sortable by start, and unique: two processes may start in one second. */
-function newRunId(wallMs: number): string {
+export function newRunId(wallMs: number): string {
   const started = new Date(wallMs).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')
   return `${started}Z-${randomBytes(3).toString('hex')}`
 }
@@ -171,7 +179,10 @@ export function stateDirectory(pipeline: Pipeline, partition: number): string {
   return path.join(pipeline.state, `partition-${partition}`)
 }
 
-async function openState(pipeline: Pipeline, partition: number): Promise<LevelPartitionState> {
+export async function openState(
+  pipeline: Pipeline,
+  partition: number,
+): Promise<LevelPartitionState> {
   const directory = stateDirectory(pipeline, partition)
   await settleRestore(directory)
   makeDirectory('state', directory)
@@ -189,7 +200,7 @@ export async function peekState(
   return head
 }
 
-async function openOnline(
+export async function openOnline(
   { name }: Pipeline,
   online: OnlineDefinition,
   clock: Clock,

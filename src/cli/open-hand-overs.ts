@@ -18,7 +18,11 @@ export type KeptHandOvers = HandOvers & { states(place: string): KeptCheckpoints
 export function openHandOvers(
   storage: ObjectStorage,
   pipeline: Pipeline,
-  { clock, log }: { readonly clock: Clock; readonly log: Log },
+  {
+    clock,
+    log,
+    newId = randomUUID,
+  }: { readonly clock: Clock; readonly log: Log; readonly newId?: () => string },
 ): KeptHandOvers {
   const opened = new Map<string, KeptCheckpoints>()
   const states = (place: string): KeptCheckpoints => {
@@ -30,7 +34,7 @@ export function openHandOvers(
       policy: POLICY,
       clock,
       log,
-      newId: randomUUID,
+      newId,
     })
     opened.set(place, store)
     return store

@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { Pipeline } from '../core/definition.ts'
 import { planViews } from '../core/view-plan.ts'
-import type { RunParts, RunProgress } from '../engine/parts.ts'
+import type { RunProgress } from '../engine/parts.ts'
 import type { RecordSource } from '../engine/ports.ts'
 import { healthOf } from '../http/health.ts'
 import type { Health } from '../http/health.ts'
@@ -13,14 +13,18 @@ import type { RedisOnlineStore } from '../redis/online-store.ts'
 import type { ObjectStorage } from '../storage/object-storage.ts'
 import { TABLE_FAULTS } from '../table/failure.ts'
 import { isKafka, stateDirectory } from './compose.ts'
-import type { OpenedParts } from './compose.ts'
+import type { OpenedParts, OpenRunParts } from './compose.ts'
+import { GateWatch } from './gate-watch.ts'
 import { openStorage } from './open-storage.ts'
 import { packageVersion } from './version.ts'
 
-type WatchedParts = Pick<RunParts, 'pipeline' | 'source' | 'online' | 'clock' | 'log'>
+type WatchedParts = Pick<
+  OpenRunParts,
+  'pipeline' | 'source' | 'online' | 'clock' | 'log' | 'openTables'
+>
 
 /**
- * Opens the server before the run begins, so that a start that takes long can be watched; it is closed with the other parts.
+ * Watches the limits of the views' days, and opens the server before the run begins, so that a start that takes long can be watched; it is closed with the other parts.
  * The function that it returns is to be handed each progress of the run.
  *
  * @throws HTTP_LISTEN_FAILED
@@ -29,9 +33,10 @@ export async function openOperations(
   parts: WatchedParts,
   opened: OpenedParts,
 ): Promise<(progress: RunProgress) => void> {
-  const { pipeline, source, clock, log } = parts
+  const { pipeline, source, clock, log, openTables } = parts
   const { http } = pipeline
-  if (http === undefined) return () => undefined
+  const gates = openTables && opened.add(new GateWatch(parts, openTables))
+  if (http === undefined) return (now) => gates?.update(now)
   let last: RunProgress | undefined
   const { offline } = pipeline.sinks
   const tables = offline && opened.add(await openStorage(pipeline, offline.location, TABLE_FAULTS))
@@ -46,6 +51,7 @@ export async function openOperations(
       stateBytes: () => stateBytes(parts, last),
       tableBytes: () => tableBytes(pipeline, tables),
       evictedKeys: () => evictedKeys(parts),
+      gates: () => gates?.results ?? [],
     },
   })
   const health = (): Health =>
@@ -59,6 +65,7 @@ export async function openOperations(
   log.info({ url }, `metrics and health at ${url}`)
   return (now) => {
     last = now
+    gates?.update(now)
   }
 }
 

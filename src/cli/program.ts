@@ -7,11 +7,14 @@ import { explainCommand } from './commands/explain.ts'
 import { getCommand } from './commands/get.ts'
 import { initCommand } from './commands/init.ts'
 import { lateCommand } from './commands/late.ts'
+import { onlineCommand } from './commands/online.ts'
 import { previewCommand } from './commands/preview.ts'
+import { replayCommand } from './commands/replay.ts'
 import { runCommand } from './commands/run.ts'
 import { statusCommand } from './commands/status.ts'
 import { tableCommand } from './commands/table.ts'
 import { validateCommand } from './commands/validate.ts'
+import { watermarkCommand } from './commands/watermark.ts'
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 failed, 2 wrong usage or definition.
@@ -38,7 +41,10 @@ export function createProgram(version: string): Command {
     explainCommand(),
     tableCommand(),
     checkpointCommand(),
+    replayCommand(),
+    onlineCommand(),
     lateCommand(),
+    watermarkCommand(),
     demoCommand(),
   ]) {
     program.addCommand(command)

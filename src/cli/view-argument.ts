@@ -10,13 +10,17 @@ import type { ViewPlan } from '../core/view-plan.ts'
 import { suggestion } from '../definition/nearest.ts'
 import { TidemarkError } from '../errors.ts'
 
-/** By name, or `name@version`. @throws USAGE */
-export function findView(pipeline: Pipeline, typed: string): ViewPlan {
+/** By name all versions in the file, by `name@version` the one. @throws USAGE */
+export function findVersions(pipeline: Pipeline, typed: string): ViewPlan[] {
   const plans = planViews(pipeline)
-  const found = plans.find(({ title, definition }) => typed === title || typed === definition.name)
-  if (found !== undefined) return found
-  const names = plans.map(({ definition }) => definition.name)
-  throw usage(`the pipeline has no view ${typed}${suggestion(typed, names)}`)
+  const found = plans.filter(
+    ({ title, definition }) => typed === title || typed === definition.name,
+  )
+  if (found.length > 0) return found
+  const names = plans.map(({ title, definition }) =>
+    typed.includes('@') ? title : definition.name,
+  )
+  throw usage(`the pipeline has no view ${typed}${suggestion(typed, [...new Set(names)])}`)
 }
 
 /** `field=value` for each field of the entity, in any order; returns the entity's text. @throws USAGE */

@@ -11,8 +11,11 @@ import { describeTable } from '../table/view.ts'
 import type { TableDescription } from '../table/view.ts'
 import type { Call } from './command.ts'
 import { OpenedParts, openTables } from './compose.ts'
-import { findView } from './view-argument.ts'
+import { coverageOf, findServedView, pipelineRecords, recordsIn } from './served-views.ts'
 import { bytesWords, countWords, dayOrNull, dayWords, plural } from './words.ts'
+
+/** Column -> first day that it holds for, where it was added later. */
+type Coverage = ReadonlyMap<string, string>
 
 export interface ViewTable {
   readonly view: ViewPlan
@@ -31,8 +34,11 @@ export async function existingTables(
   if (offline === undefined) {
     throw new TidemarkError('USAGE', 'the pipeline has no sinks.offline, so it has no tables')
   }
-  const { store } = await openTables(pipeline, offline, opened, call)
-  const views = viewName === undefined ? planViews(pipeline) : [findView(pipeline, viewName)]
+  const { store, storage } = await openTables(pipeline, offline, opened, call)
+  const views =
+    viewName === undefined
+      ? planViews(pipeline)
+      : [await findServedView(pipeline, viewName, recordsIn(storage))]
   const tables = views.flatMap((view): ViewTable[] => [
     { view, kind: 'rows', table: store.table(view.tableName) },
     { view, kind: 'tiles', table: store.table(`${view.tableName}__tiles`) },
@@ -60,7 +66,7 @@ export async function listTables(call: Call<unknown>): Promise<void> {
   await using opened = new OpenedParts()
   const tables = await existingTables(call, pipeline, opened)
   const found = await Promise.all(tables.map(({ table }) => describeTable(table)))
-  if (call.json) call.out.json({ tables: found.map(describedData) })
+  if (call.json) call.out.json({ tables: found.map((each) => describedData(each)) })
   else {
     call.out.table(
       ['TABLE', 'VERSION', 'COMPLETE TO', 'ROWS', 'FILES', 'SIZE'],
@@ -87,10 +93,11 @@ export async function showTable(call: Call<ShowOptions>, viewName: string): Prom
   const pipeline = await call.pipeline()
   await using opened = new OpenedParts()
   const tables = await existingTables(call, pipeline, opened, viewName)
-  const { table } = tableOf(tables, tiles === true ? 'tiles' : 'rows')
+  const { table, view } = tableOf(tables, tiles === true ? 'tiles' : 'rows')
   const found = await describeTable(table, version)
-  if (call.json) call.out.json(describedData(found))
-  else printTable(call, found)
+  const since = await coverageOf(pipeline, view, pipelineRecords(pipeline, call))
+  if (call.json) call.out.json(describedData(found, since))
+  else printTable(call, found, since)
 }
 
 function parseVersion(text: string): number {
@@ -98,7 +105,7 @@ function parseVersion(text: string): number {
   throw new TidemarkError('USAGE', `--at: expected the number of a version, received ${text}`)
 }
 
-function printTable({ out }: Call<unknown>, found: TableDescription): void {
+function printTable({ out }: Call<unknown>, found: TableDescription, since: Coverage): void {
   const { location, name, version, generation, days } = found
   out.line(`${location}/${name}, version ${version}, generation ${generation}`)
   out.line(
@@ -111,7 +118,10 @@ function printTable({ out }: Call<unknown>, found: TableDescription): void {
   out.line()
   out.table(
     ['COLUMN', 'TYPE', 'MEANING'],
-    found.columns.map((column) => [column.name, typeName(column.type), column.description ?? '']),
+    found.columns.map(({ name, type, description = '' }) => {
+      const holds = since.has(name) ? `holds from ${since.get(name)} on` : ''
+      return [name, typeName(type), [description, holds].filter((part) => part !== '').join('; ')]
+    }),
   )
 }
 
@@ -120,7 +130,7 @@ function completeDay({ complete }: TableDescription): number | undefined {
   return complete.length === 0 ? undefined : Math.min(...complete.map(({ day }) => day))
 }
 
-function describedData(found: TableDescription): object {
+function describedData(found: TableDescription, since: Coverage = new Map()): object {
   const { days, complete, columns, ...rest } = found
   return {
     ...rest,
@@ -128,7 +138,8 @@ function describedData(found: TableDescription): object {
     days: days ? { first: dayOrNull(days.first), last: dayOrNull(days.last) } : null,
     complete: complete.map(({ partition, day }) => ({ partition, day: dayOrNull(day) })),
     columns: columns.map(({ name, type, description }) => {
-      return { name, type: typeName(type), description: description ?? null }
+      const holds = since.has(name) ? { since: since.get(name) } : {}
+      return { name, type: typeName(type), description: description ?? null, ...holds }
     }),
   }
 }

@@ -130,7 +130,7 @@ function lowestWords({ lowest, partitions, topic }: WatermarkReport): string {
   return `no day is over in every partition: ${names} ${without.length === 1 ? 'has' : 'have'} no event`
 }
 
-function mendingLines({ firewall }: WatermarkReport, { state, rejects }: Pipeline): string[] {
+function mendingLines({ firewall }: WatermarkReport, { rejects }: Pipeline): string[] {
   const kept = rejects.topic === undefined ? rejects.directory : `the topic ${rejects.topic}`
   const inFuture =
     firewall.future === 'on'
@@ -138,10 +138,10 @@ function mendingLines({ firewall }: WatermarkReport, { state, rejects }: Pipelin
       : `firewall ${firewall.future}: ${firewall.words}`
   return [
     '\nwhat mends a poisoned watermark:',
-    '  An amendment that drops the position: it comes with replay, which this version does not have. Until then:',
-    `  - nothing is lost: refused records are in ${kept} with their bytes; \`tidemark late list\` shows the late ones.`,
+    '  - `tidemark watermark reset --reason WHY` drops the record: it plans a replay from before the days that it closed early; once that',
+    '    is published, all is as if the log did not have it, and what was too late only because of it counts.',
     '  - where the time above is near, wait: events after it move the watermark on, and corrections reach what allowedLateness covers.',
-    `  - else begin anew with empty places (state ${state}, the online store, the tables), from a log without the record or with the firewall on.`,
+    `  Nothing is lost meanwhile: refused records are in ${kept} with their bytes; \`tidemark late list\` shows the late ones.`,
     `  ${inFuture}`,
   ]
 }

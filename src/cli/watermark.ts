@@ -144,7 +144,7 @@ async function heldWatermark(
     holder,
     behindOffsets: nextOffset - offset,
     lag,
-    closed: closedBy(milestones, offset),
+    closed: closedBy(milestones, eventTime),
     closedDay: time.closedDay,
     tickedWatermark: time.ticked,
     idle: idleState(lag, openDay, { ticked: time.ticked, watermark }),
@@ -157,9 +157,9 @@ async function heldWatermark(
   }
 }
 
-/** A milestone's offset is the first one that was judged after the close. */
-function closedBy(milestones: readonly Milestone[], offset: number): HeldWatermark['closed'] {
-  const days = milestones.filter((each) => each.offset === offset + 1).map(({ day }) => day)
+/** Days that were closed by the event of that time: only a later one closes others. */
+function closedBy(milestones: readonly Milestone[], eventTime: number): HeldWatermark['closed'] {
+  const days = milestones.filter((each) => each.maxEventTime === eventTime).map(({ day }) => day)
   const [first] = days
   const last = days.at(-1)
   return first === undefined || last === undefined ? undefined : { first, last }

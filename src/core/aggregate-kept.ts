@@ -115,7 +115,7 @@ export function extreme(type: FieldType, direction: 1 | -1): Aggregate {
   }
 }
 
-/** First or last by (event time, offset). Cells: the value's, then event time and offset. */
+/** First or last by (event time, offset); healed records of one offset and time in their order. Cells: the value's, then event time and offset. */
 export function edge(type: FieldType, direction: 1 | -1): Aggregate {
   const keeper = keeperOf(type)
   const timeCell = keeper.cells
@@ -123,8 +123,9 @@ export function edge(type: FieldType, direction: 1 | -1): Aggregate {
     const { cells } = slab
     if (!Number.isNaN(cells[at.cell] ?? NaN)) {
       const byTime = (time - (cells[at.cell + timeCell] ?? 0)) * direction
-      const byOffset = (offset - (cells[at.cell + timeCell + 1] ?? 0)) * direction
-      if (byTime < 0 || (byTime === 0 && byOffset <= 0)) return
+      const byOffset = offset - (cells[at.cell + timeCell + 1] ?? 0)
+      const isBeyond = direction > 0 ? byOffset >= 0 : byOffset < 0
+      if (byTime < 0 || (byTime === 0 && !isBeyond)) return
     }
     keeper.store(slab, at.cell, at.text, value)
     cells[at.cell + timeCell] = time

@@ -32,12 +32,17 @@ export interface Calendar {
   endOf(day: DayIndex): number
 }
 
+/** By zone: asking the runtime is slow, and its answers stay. */
+const calendars = new Map<string, Calendar>()
+
 export function timeZoneExists(zone: string): boolean {
-  return isZoneName(zone)
+  return calendars.has(zone) || isZoneName(zone)
 }
 
 /** @throws DEFINITION_INVALID for a zone that the runtime's time zone data does not have. */
 export function createCalendar(zone: string): Calendar {
+  const known = calendars.get(zone)
+  if (known !== undefined) return known
   if (!timeZoneExists(zone)) {
     throw new TidemarkError(
       'DEFINITION_INVALID',
@@ -45,7 +50,9 @@ export function createCalendar(zone: string): Calendar {
     )
   }
   const rules = createZone(zone)
-  return rules.isUtc ? utcCalendar(zone) : zoneCalendar(rules)
+  const calendar = rules.isUtc ? utcCalendar(zone) : zoneCalendar(rules)
+  calendars.set(zone, calendar)
+  return calendar
 }
 
 function utcCalendar(zone: string): Calendar {

@@ -4,6 +4,7 @@
  */
 import type { Expression } from './expression.ts'
 import type { FieldType, Value } from './value.ts'
+import type { ViewGates } from './view-gates.ts'
 
 export interface Pipeline {
   readonly name: string
@@ -146,6 +147,8 @@ export interface ViewDefinition {
   readonly tags: Readonly<Record<string, string>>
   /** Column name -> value a reader should take when the entity or the value is missing. */
   readonly defaults: Readonly<Record<string, Value>>
+  /** What the rows of a day have to be like; undefined: nothing is asked of them. Changes no value. */
+  readonly gates?: ViewGates
   /** Hex; covers everything of the view that can change a value. */
   readonly hash: string
 }
@@ -199,9 +202,13 @@ export interface SinkDefinitions {
   readonly offline?: OfflineDefinition
 }
 
-export type OnlineDefinition =
+export type OnlineDefinition = (
   | { readonly kind: 'leveldb'; readonly directory: string; readonly prefix: string }
   | RedisDefinition
+) & {
+  /** Values per second that a scan writes beside live traffic, per partition. */
+  readonly scanRate?: number
+}
 
 export interface RedisDefinition {
   readonly kind: 'redis'

@@ -13,6 +13,7 @@ import { Verdict } from './judge.ts'
 import type { JudgedBatch } from './judge.ts'
 import { slotOf } from './slot.ts'
 import { TileCache } from './tile-cache.ts'
+import { OFFSET_CELL } from './tile-slab.ts'
 import type { ViewPlan } from './view-plan.ts'
 
 /** Why an accepted record is not in a view. The first two are rejects; the others are only counted. */
@@ -126,7 +127,9 @@ export class ViewFold {
     const { layout, adders } = this.view
     const { slab } = this.cache
     const record = this.#record
+    const held = heldRecords(routed, records.offsets)
     for (let n = 0; n < routed.count; n += 1) {
+      if (held?.has(n) === true) continue
       const i = routed.indexes[n] as number
       const slot = routed.tiles[n] as number
       record.offset = records.offsets[i] as number
@@ -174,4 +177,22 @@ export class ViewFold {
       notes.dirty.set(formatSlot({ kind: 'rows', view, day, slot }), offset)
     }
   }
+}
+
+/**
+ * Records that their tile holds already, by their place in the routed batch: a replay may have loaded it from its table, with all
+ * that came up to the tile's own offset. Asked before the first is added: what is added at one offset belongs together.
+ */
+function heldRecords(
+  { cache: { slab }, indexes, tiles, count }: RoutedBatch,
+  offsets: Float64Array,
+): ReadonlySet<number> | undefined {
+  let held: Set<number> | undefined
+  for (let n = 0; n < count; n += 1) {
+    const offset = offsets[indexes[n] as number] as number
+    if (slab.cell(tiles[n] as number, OFFSET_CELL) < offset) continue
+    held ??= new Set()
+    held.add(n)
+  }
+  return held
 }

@@ -39,7 +39,7 @@ export function compareGenerations(
   for (const view of wanted.views) {
     if (stored.views.some((before) => isSameView(view, before))) continue
     differences.push(
-      `views.${view.name}: version ${view.version} is new; it would need a replay, which this version does not have`,
+      `views.${view.name}: version ${view.version} is new: a replay fills it from the log`,
     )
   }
   if (differences.length > 0) return { kind: 'refused', differences }

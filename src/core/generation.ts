@@ -43,7 +43,12 @@ export type Amendment =
       readonly day: DayIndex
     }
 
-export type HandOver =
+export type HandOver = HandOverWay & {
+  /** What made the generation; absent in those that no replay did. */
+  readonly by?: { readonly did: 'publish' | 'rollback'; readonly replay: string }
+}
+
+type HandOverWay =
   /** Owners replace their states by those of a replay or a rollback, and read on from there. */
   | {
       readonly kind: 'states'

@@ -3,6 +3,8 @@
  * too_late, duplicate, in this order. It looks at bytes, time and event id alone, so that no view's definition can move
  * another's time. Only accepted records move the watermark.
  */
+import { dueRecords } from './amendments.ts'
+import type { HealedRecord, PartitionAmendments } from './amendments.ts'
 import type { Calendar, DayIndex } from './day.ts'
 import { Decoded } from './event.ts'
 import type { EventBatch } from './event.ts'
@@ -16,6 +18,8 @@ export const Verdict = {
   FUTURE: 4,
   TOO_LATE: 5,
   DUPLICATE: 6,
+  /** Passed over by an amendment: dropped, or folded at another place of the log. */
+  AMENDED: 7,
 } as const
 
 /** How a verdict is counted and told; by the value of `Verdict`. */
@@ -27,6 +31,7 @@ export const VERDICT_NAMES = [
   'future',
   'too_late',
   'duplicate',
+  'amended',
 ] as const
 
 export interface JudgedBatch {
@@ -39,6 +44,10 @@ export interface JudgedBatch {
   /** Accepted records whose bucket the log had closed. */
   readonly late: number
   readonly closes: readonly LogClose[]
+  /** Accepted by amendment, in the order in which they were judged. */
+  readonly healed: readonly HealedRecord[]
+  /** Where healed records are among the others: their index in the batch that was read, -1 for a healed one. */
+  readonly origins?: Int32Array
   /** Ids of accepted and duplicate records with the bucket that they are remembered under. */
   readonly seen: ReadonlyMap<string, DayIndex>
 }
@@ -63,11 +72,17 @@ export class Judge {
   readonly #time: PartitionTime
   readonly #calendar: Calendar
   readonly #duplicatesWithinMs: number
+  readonly #amendments: PartitionAmendments | undefined
 
-  constructor(time: PartitionTime, policy: { readonly duplicatesWithinMs: number }) {
+  constructor(
+    time: PartitionTime,
+    policy: { readonly duplicatesWithinMs: number },
+    amendments?: PartitionAmendments,
+  ) {
     this.#time = time
     this.#calendar = time.calendar
     this.#duplicatesWithinMs = policy.duplicatesWithinMs
+    this.#amendments = amendments
   }
 
   judge(events: EventBatch, known: SeenIds): JudgedBatch {
@@ -76,6 +91,7 @@ export class Judge {
     const buckets = new Int32Array(count)
     const closedBefore = new Float64Array(count)
     const closes: LogClose[] = []
+    const healed: HealedRecord[] = []
     const seen = new Map<string, DayIndex>()
     let late = 0
     for (let i = 0; i < count; i += 1) {
@@ -84,12 +100,17 @@ export class Judge {
       verdicts[i] = verdict
       if (verdict !== Verdict.ACCEPTED) continue
       if ((buckets[i] as number) <= this.#time.logClosedDay) late += 1
-      this.#accept(events, i, closes)
+      const close = this.#accept(events, i)
+      if (close === undefined) continue
+      closes.push(close)
+      healed.push(...this.#heal(events, close, { known, seen }))
     }
-    return { verdicts, buckets, closedBefore, late, closes, seen }
+    return { verdicts, buckets, closedBefore, late, closes, healed, seen }
   }
 
-  #verdict(events: EventBatch, i: number, batch: BatchIds): number {
+  #verdict(events: EventBatch, i: number, batch: BatchIds & BatchBuckets): number {
+    if (this.#amendments?.dropped.has(events.records.offsets[i] as number) === true)
+      return Verdict.AMENDED
     const outcome = events.outcomes[i]
     if (outcome === Decoded.TOMBSTONE) return Verdict.TOMBSTONE
     if (outcome === Decoded.UNDECODABLE) return Verdict.UNDECODABLE
@@ -100,6 +121,7 @@ export class Judge {
     const bucket = this.#calendar.dayOf(eventTime)
     batch.buckets[i] = bucket
     if (this.#time.isTooLate(bucket)) return Verdict.TOO_LATE
+    if (this.#wasHealed(events.records.offsets[i] as number, bucket)) return Verdict.AMENDED
     const id = events.ids?.[i]
     return id !== undefined && this.#isDuplicate(id, bucket, batch)
       ? Verdict.DUPLICATE
@@ -116,14 +138,35 @@ export class Judge {
     return counts
   }
 
-  #accept(events: EventBatch, i: number, closes: LogClose[]): void {
+  /** Judged at the close of its day already. */
+  #wasHealed(offset: number, bucket: DayIndex): boolean {
+    if (this.#amendments === undefined || bucket > this.#time.logClosedDay) return false
+    return this.#amendments.accepted.offsets.has(offset)
+  }
+
+  /** Accepted records whose day is closed now: whether they repeat an event is all that is asked of them. */
+  #heal(events: EventBatch, close: LogClose, batch: BatchIds): HealedRecord[] {
+    if (this.#amendments === undefined) return []
+    const { accepted } = this.#amendments
+    const offset = events.records.offsets[close.index] as number
+    return dueRecords(accepted, { ...close, offset }).map((index) => {
+      const id = accepted.events.ids?.[index]
+      const day = accepted.days[index] as DayIndex
+      const isDuplicate = id !== undefined && this.#isDuplicate(id, day, batch)
+      const verdict = isDuplicate ? Verdict.DUPLICATE : Verdict.ACCEPTED
+      return { after: close.index, index, verdict, closedDay: this.#time.closedDay }
+    })
+  }
+
+  /** @returns what the log closed by it */
+  #accept(events: EventBatch, i: number): LogClose | undefined {
     const time = this.#time
     const newest = time.maxEventTime
     const after = time.logClosedDay
     const closedBefore = time.closedDay
     const eventTime = events.eventTimes[i] as number
-    if (!time.accept(eventTime, events.records.offsets[i] as number)) return
-    closes.push({
+    if (!time.accept(eventTime, events.records.offsets[i] as number)) return undefined
+    return {
       index: i,
       after,
       through: time.logClosedDay,
@@ -131,12 +174,15 @@ export class Judge {
       watermark: time.watermark,
       maxEventTime: eventTime,
       newestDayBefore: newest === -Infinity ? -Infinity : this.#calendar.dayOf(newest),
-    })
+    }
   }
 }
 
-interface BatchIds {
+interface BatchBuckets {
   readonly buckets: Int32Array
+}
+
+interface BatchIds {
   readonly known: SeenIds
   readonly seen: Map<string, DayIndex>
 }

@@ -63,8 +63,8 @@ export class TileCodec {
     return bytes[1] === this.#current ? bytes : this.encode(slab, slot)
   }
 
-  /** @throws STATE_DAMAGED for bytes of another format */
-  decode(bytes: Uint8Array, slab: TileSlab, slot: number): void {
+  /** @returns how many bytes the tile has by its layout. @throws STATE_DAMAGED for bytes of another format */
+  decode(bytes: Uint8Array, slab: TileSlab, slot: number): number {
     const reader = bytes[0] === FORMAT ? this.#readers[bytes[1] ?? 255] : undefined
     if (reader === undefined) {
       throw new TidemarkError(
@@ -89,6 +89,7 @@ export class TileCodec {
         if (step.text !== undefined) slab.texts[texts + step.text + i] = value
       }
     }
+    return this.#at
   }
 
   #writeCell(value: number): void {

@@ -10,6 +10,7 @@ import { canonicalCondition, fieldKey } from '../core/aggregate-key.ts'
 import type { Pipeline, ViewDefinition } from '../core/definition.ts'
 import { compareFeatures } from './compare-features.ts'
 import type { FeatureComparison } from './compare-features.ts'
+import { viewKey } from './view-key.ts'
 
 /** What a change asks for: a new version of the view, the next generation, or nothing. */
 export type Demand = 'version' | 'generation' | 'nothing'
@@ -23,7 +24,7 @@ export interface Change {
 
 export interface ViewComparison {
   readonly view: string
-  /** `new version`: the same name under another version, which stands beside the old one. */
+  /** `new version`: compared with the newest old one. */
   readonly kind: 'unchanged' | 'changed' | 'new version' | 'added' | 'removed'
   readonly version: { readonly old?: number; readonly new?: number }
   readonly hash: { readonly old?: string; readonly new?: string }
@@ -31,6 +32,8 @@ export interface ViewComparison {
   readonly features: readonly FeatureComparison[]
   /** A semantic change without a new version. */
   readonly needsVersion: boolean
+  /** Of a new version: the old one is in the file no longer, so it is not written any more. */
+  readonly replacesOld: boolean
 }
 
 export interface PipelineComparison {
@@ -42,12 +45,7 @@ export interface PipelineComparison {
 
 export function comparePipelines(old: Pipeline, now: Pipeline): PipelineComparison {
   const changes = pipelineChanges(old, now)
-  const names = new Set([...now.views, ...old.views].map(({ name }) => name))
-  const views = [...names].map((name) => {
-    const before = old.views.find((view) => view.name === name)
-    const after = now.views.find((view) => view.name === name)
-    return compareView(name, { before, after, old, now, changes })
-  })
+  const views = pairs(old, now).map((pair) => compareView({ ...pair, old, now, changes }))
   const all = [...changes, ...views.flatMap((view) => view.changes)]
   return {
     changes,
@@ -57,6 +55,22 @@ export function comparePipelines(old: Pipeline, now: Pipeline): PipelineComparis
       views.some(({ kind }) => kind !== 'unchanged') ||
       all.some(({ demand }) => demand !== 'nothing'),
   }
+}
+
+/** Each version with itself; one that is new with the newest old one of its name; then those that are gone. */
+function pairs(old: Pipeline, now: Pipeline): Pick<Sides, 'before' | 'after'>[] {
+  const paired = now.views.map((after) => ({ before: counterpart(after, old.views), after }))
+  const gone = old.views.filter((view) => !paired.some(({ before }) => before === view))
+  return [...paired, ...gone.map((before) => ({ before, after: undefined }))]
+}
+
+function counterpart(
+  { name, version }: ViewDefinition,
+  views: readonly ViewDefinition[],
+): ViewDefinition | undefined {
+  const ofName = views.filter((view) => view.name === name)
+  const newestFirst = ofName.toSorted((a, b) => b.version - a.version)
+  return newestFirst.find((view) => view.version === version) ?? newestFirst[0]
 }
 
 function pipelineChanges(old: Pipeline, now: Pipeline): Change[] {
@@ -142,17 +156,23 @@ interface Sides {
   readonly changes: readonly Change[]
 }
 
-function compareView(view: string, sides: Sides): ViewComparison {
-  const { before, after, old, now } = sides
-  const none = { view, changes: [], features: [], needsVersion: false }
-  if (before === undefined || after === undefined) {
-    return {
-      ...none,
-      kind: before === undefined ? 'added' : 'removed',
-      version: { ...(before && { old: before.version }), ...(after && { new: after.version }) },
-      hash: { ...(before && { old: before.hash }), ...(after && { new: after.hash }) },
-    }
+function compareView(sides: Sides): ViewComparison {
+  const { before, after } = sides
+  if (before !== undefined && after !== undefined) return compareBoth(before, after, sides)
+  return {
+    view: (after ?? before)?.name ?? '',
+    kind: before === undefined ? 'added' : 'removed',
+    version: { ...(before && { old: before.version }), ...(after && { new: after.version }) },
+    hash: { ...(before && { old: before.hash }), ...(after && { new: after.hash }) },
+    changes: [],
+    features: [],
+    needsVersion: false,
+    replacesOld: false,
   }
+}
+
+function compareBoth(before: ViewDefinition, after: ViewDefinition, sides: Sides): ViewComparison {
+  const { old, now } = sides
   const changes = viewChanges(before, after, sides)
   const features = compareFeatures(
     { view: before, fields: old.source.fields },
@@ -164,18 +184,23 @@ function compareView(view: string, sides: Sides): ViewComparison {
   const isNewVersion = before.version !== after.version
   const isSame = before.hash === after.hash && !isSemantic
   return {
-    ...none,
+    view: after.name,
     kind: isNewVersion ? 'new version' : isSame ? 'unchanged' : 'changed',
     version: { old: before.version, new: after.version },
     hash: { old: before.hash, new: after.hash },
     changes,
     features,
     needsVersion: isSemantic && !isNewVersion,
+    replacesOld: isNewVersion && !now.views.some((each) => isSameVersion(each, before)),
   }
 }
 
+function isSameVersion(a: ViewDefinition, b: ViewDefinition): boolean {
+  return a.name === b.name && a.version === b.version
+}
+
 function viewChanges(before: ViewDefinition, after: ViewDefinition, { old, now }: Sides): Change[] {
-  const path = `views.${after.name}`
+  const path = `views.${viewKey(after, now.views)}`
   const entity = (view: ViewDefinition, { source }: Pipeline): unknown =>
     view.entity.map((name) => [name, fieldKey(name, source.fields)])
   const where = (view: ViewDefinition, { source }: Pipeline): unknown =>

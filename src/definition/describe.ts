@@ -9,6 +9,7 @@ import { formatValue } from '../core/text.ts'
 import { typeName } from '../core/value.ts'
 import type { Value } from '../core/value.ts'
 import { locationText } from '../storage/location.ts'
+import { describeGates } from './describe-gates.ts'
 import {
   describeCheckpoints,
   describeHttp,
@@ -20,9 +21,10 @@ import type { Json } from './describe-places.ts'
 import { formatFieldPath } from './field-type.ts'
 import { withoutPassword } from './secret.ts'
 import { formatDuration, formatShare, formatSize } from './units.ts'
+import { viewKey } from './view-key.ts'
 
 export function describePipeline(pipeline: Pipeline): Json {
-  const { name, source, event, time, views, sinks, rejects, commit, memory, http } = pipeline
+  const { name, source, event, time, sinks, rejects, commit, memory, http } = pipeline
   const { state, checkpoints } = pipeline
   return {
     name,
@@ -48,7 +50,7 @@ export function describePipeline(pipeline: Pipeline): Json {
       },
     },
     time: describeTime(time),
-    views: Object.fromEntries(views.map((view) => [view.name, describeView(view, source.fields)])),
+    views: describeViews(pipeline),
     sinks: {
       ...(sinks.online && { online: describeOnline(sinks.online) }),
       ...(sinks.offline && {
@@ -110,6 +112,12 @@ function describeTimeFormat(format: Pipeline['event']['time']['format']): Json {
   return format.kind === 'pattern' ? { pattern: format.pattern, zone: format.zone } : format.kind
 }
 
+function describeViews({ views, source }: Pipeline): Json {
+  return Object.fromEntries(
+    views.map((view) => [viewKey(view, views), describeView(view, source.fields)]),
+  )
+}
+
 function describeView(view: ViewDefinition, fields: readonly FieldDefinition[]): Json {
   const days = (windows: readonly number[]): Json => windows.map((each) => `${each}d`)
   const where = (condition: Condition | undefined): Record<string, Json> =>
@@ -156,6 +164,7 @@ function describeView(view: ViewDefinition, fields: readonly FieldDefinition[]):
         typeof value === 'bigint' ? String(value) : value,
       ]),
     ),
+    ...(view.gates && { validate: describeGates(view.gates) }),
   }
 }
 

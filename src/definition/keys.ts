@@ -21,12 +21,18 @@ const DURATION_RULE = 'a duration such as `30m`, `24h` or `7d` (units ms, s, m, 
 const WINDOW_RULE =
   'whole days from `1d` to `366d` (stored tiles are civil days, so shorter windows cannot be answered)'
 
+/** `user_activity`, or `user_activity@2` where a file has several versions of a view. */
+const VIEW_KEY_PATTERN = /^[a-z][a-z0-9_]*(@[1-9]\d{0,5})?$/
+const VIEW_KEY_RULE = `${NAME_RULE}, such as \`user_activity\`, or with a version behind it: \`user_activity@2\``
+
 /** Strings that match a pattern; the rule completes "expected ...". */
 function matching(pattern: RegExp, rule: string, title: string): z.ZodString {
   return z.string({ error: rule }).regex(pattern, { error: rule }).meta({ title })
 }
 
 export const name: z.ZodString = matching(NAME_PATTERN, NAME_RULE, 'name')
+
+export const viewKey: z.ZodString = matching(VIEW_KEY_PATTERN, VIEW_KEY_RULE, 'name')
 
 export function text(rule: string): z.ZodString {
   return z.string({ error: rule }).min(1, { error: rule }).meta({ title: 'text' })
@@ -92,6 +98,20 @@ export const share = matching(
     error: 'a share such as `5%`, above 0% and at most 100%',
   })
   .transform(parseShare)
+
+/** Out: 0..1. */
+export const shareOrNone = matching(
+  SHARE_PATTERN,
+  'a share such as `5%`, from 0% to 100%',
+  'share',
+).transform(parseShare)
+
+/** Out: 0 and more, beyond 1 too. */
+export const change = matching(
+  /^\d{1,6}(\.\d+)?%$/,
+  'a change such as `20%` or `150%`',
+  'change in %',
+).transform(parseShare)
 
 const DATE_RULE = 'a date such as `2000-01-01`'
 

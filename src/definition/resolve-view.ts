@@ -8,7 +8,7 @@ import type {
 } from '../core/definition.ts'
 import { DAY_MS } from '../core/day.ts'
 import { typeName } from '../core/value.ts'
-import type { ColumnType, Value } from '../core/value.ts'
+import type { Value } from '../core/value.ts'
 import { resolveCondition } from './condition.ts'
 import { hashView } from './hash.ts'
 import { convertLiteral } from './literal.ts'
@@ -16,11 +16,14 @@ import { suggestion } from './nearest.ts'
 import type { Path } from './problem.ts'
 import type { Report } from './report.ts'
 import { resolveDerived } from './resolve-derived.ts'
+import { resolveGates } from './resolve-gates.ts'
+import type { KnownColumns, OwnedColumn } from './resolve-gates.ts'
 import { resolveFeatures, sortedWindows } from './resolve-features.ts'
 import type { ResolvedFeatures, ViewSurroundings } from './resolve-features.ts'
 import type { ViewFile } from './schema.ts'
 import { formatDuration } from './units.ts'
 import { createColumnNames } from './view-columns.ts'
+import { resolveVersion } from './view-key.ts'
 
 /** Everything of a view but its hash, which needs all fields of the pipeline. */
 export type UnhashedView = Omit<ViewDefinition, 'hash'>
@@ -32,12 +35,13 @@ export interface PipelineKeys extends ViewSurroundings {
 
 const TTL_BEYOND_WINDOW_DAYS = 10
 
+/** @param viewKey its key in the file, which may end in `@VERSION` */
 export function resolveView(
-  name: string,
+  viewKey: string,
   file: ViewFile,
   surroundings: PipelineKeys,
 ): UnhashedView {
-  const path = ['views', name]
+  const path = ['views', viewKey]
   const { report } = surroundings
   checkEntity(file, path, surroundings)
   const where: Condition | undefined = resolveCondition(
@@ -49,9 +53,10 @@ export function resolveView(
   const resolved = resolveFeatures(file, path, { ...surroundings, windows })
   const derived = resolveDerived(file, path, resolved, report)
   checkColumns(file, path, { features: resolved.features, derived, report })
+  const known = { columns: columnTypes({ resolved, derived }), report }
+  const gates = resolveGates(file.validate, [...path, 'validate'], known)
   return {
-    name,
-    version: file.version,
+    ...resolveVersion(viewKey, file, report),
     entity: file.entity,
     ...(where && { where }),
     windows,
@@ -64,7 +69,8 @@ export function resolveView(
     ...(file.owner !== undefined && { owner: file.owner }),
     ...(file.description !== undefined && { description: file.description }),
     tags: file.tags,
-    defaults: resolveDefaults(file, path, { resolved, derived, report }),
+    defaults: resolveDefaults(file, path, { ...known, resolved }),
+    ...(gates && { gates }),
   }
 }
 
@@ -165,21 +171,17 @@ function checkColumns(file: ViewFile, path: Path, { features, derived, report }:
   for (const { name, owner, at } of apart) names.refuseColumnName(name, owner, at)
 }
 
-interface Results {
-  readonly resolved: ResolvedFeatures
-  readonly derived: readonly DerivedDefinition[]
-  readonly report: Report
-}
-
 /** Under the names of columns; the name of a feature stands for its columns of all windows. */
-function resolveDefaults(file: ViewFile, path: Path, results: Results): Record<string, Value> {
-  const { report } = results
+function resolveDefaults(
+  file: ViewFile,
+  path: Path,
+  { columns, resolved, report }: KnownColumns & { readonly resolved: ResolvedFeatures },
+): Record<string, Value> {
   const defaults: Record<string, Value> = {}
-  const columns = columnTypes(results)
   for (const [name, literal] of Object.entries(file.defaults ?? {})) {
     const at = [...path, 'defaults', name]
     const meant = columns.filter(({ column, owner }) => column === name || owner === name)
-    if (meant.length === 0 && !results.resolved.types.has(name)) {
+    if (meant.length === 0 && !resolved.types.has(name)) {
       const known = [...new Set(columns.flatMap(({ column, owner }) => [owner, column]))]
       report.add(
         at,
@@ -204,7 +206,10 @@ function resolveDefaults(file: ViewFile, path: Path, results: Results): Record<s
 function columnTypes({
   resolved,
   derived,
-}: Results): { column: string; owner: string; type: ColumnType }[] {
+}: {
+  readonly resolved: ResolvedFeatures
+  readonly derived: readonly DerivedDefinition[]
+}): OwnedColumn[] {
   const ofFeatures = resolved.features.flatMap(({ name, windows }) => {
     const type = resolved.types.get(name)
     return type === undefined

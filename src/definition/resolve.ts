@@ -17,6 +17,7 @@ import { resolvePlaces } from './resolve-sinks.ts'
 import { resolveSource, zoneProblem } from './resolve-source.ts'
 import { resolveView, withHash } from './resolve-view.ts'
 import type { PipelineFile } from './schema.ts'
+import { checkVersions } from './view-key.ts'
 
 export interface Surroundings {
   /** Absolute; relative paths in the file start from it. */
@@ -63,9 +64,11 @@ function resolveFile(file: PipelineFile, surroundings: Surroundings, report: Rep
   checkKey(file, fields, report)
   const isKeyKnown = declared.isKnown && !report.isBroken(['source', 'key'])
   const key = isKeyKnown ? file.source.key : undefined
-  const views = Object.entries(file.views).map(([name, view]) =>
-    resolveView(name, view, { report, fields, key }),
+  const entries = Object.entries(file.views).map(
+    ([name, view]) => [name, resolveView(name, view, { report, fields, key })] as const,
   )
+  checkVersions(entries, report)
+  const views = entries.map(([, view]) => view)
   if (views.length === 0 && report.namesAt(['views']).length === 0) {
     report.add(['views'], 'expected at least one view, found none')
   }

@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { AGGREGATE_KINDS } from './aggregates.ts'
 import * as keys from './keys.ts'
 import { condition, literal } from './schema-condition.ts'
+import { validation } from './schema-gates.ts'
 
 const feature = z
   .strictObject({
@@ -68,9 +69,9 @@ const derived = z.union(
 export const view = z.strictObject({
   version: keys
     .integer(1, 1_000_000)
-    .prefault(1)
+    .optional()
     .describe(
-      'Raise it when the meaning of the view changes: each version has its own table and online values.',
+      'Raise it when the meaning of the view changes: each version has its own table and online values. Default: what stands behind the `@` of its name, or 1.',
     ),
   entity: keys
     .oneOrMore(keys.text('the name of a field'), 'the name of a field, or a list of names')
@@ -110,6 +111,11 @@ export const view = z.strictObject({
     .optional()
     .describe(
       'Column (or feature: all its windows) -> what a reader takes where the value is missing.',
+    ),
+  validate: validation
+    .optional()
+    .describe(
+      'Limits for the rows of each day. A backfill beyond them is not published; live, an alert is raised. Changes no value.',
     ),
   owner: z.string({ error: 'a text' }).optional().describe('Who to ask.'),
   description: z.string({ error: 'a text' }).optional().describe('For people.'),

@@ -2,7 +2,7 @@
  * The pipeline file, once: every key with its default and its meaning. Validation, the types below, the JSON schema for
  * editors (`schemas/pipeline.schema.json`) and the reference (`docs/pipeline.md`) all come from here.
  *
- * The larger parts are in `schema-source.ts`, `schema-view.ts`, `schema-condition.ts`, `schema-sinks.ts`, `schema-storage.ts`. Only shapes are said here. What one part asks of another (names that must exist, values that must fit a field's type)
+ * The larger parts are in `schema-source.ts`, `schema-view.ts`, `schema-gates.ts`, `schema-condition.ts`, `schema-sinks.ts`, `schema-storage.ts`. Only shapes are said here. What one part asks of another (names that must exist, values that must fit a field's type)
  * is in `resolve.ts`.
  */
 import * as z from 'zod'
@@ -116,8 +116,10 @@ export const pipelineSchema = z
     source: source.describe('The log.'),
     time: time.prefault({}).describe('Days, watermark and lateness.'),
     views: z
-      .record(keys.name, view, { error: 'a mapping from names to views' })
-      .describe('Name -> view. A view is one entity with its features.'),
+      .record(keys.viewKey, view, { error: 'a mapping from names to views' })
+      .describe(
+        'Name -> view. A view is one entity with its features. Several versions of one stand beside each other as `name@1`, `name@2`.',
+      ),
     sinks: sinks.prefault({}).describe('Where the features go.'),
     state: keys.place('a directory').prefault('./state').describe('Directory of the local state.'),
     checkpoints: checkpoints

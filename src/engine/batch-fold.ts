@@ -2,12 +2,15 @@
  * From a fetched batch to changed tiles in memory and the notes of what changed; what is noted goes out with the next commit.
  * Reads the state for tiles and ids that are not in memory; writes nothing.
  */
+import { dueIds } from '../core/amendments.ts'
+import type { PartitionAmendments } from '../core/amendments.ts'
 import type { DayIndex } from '../core/day.ts'
 import { formatSlot } from '../core/dirty-slot.ts'
 import { position } from '../core/event.ts'
 import type { EventBatch } from '../core/event.ts'
 import { ViewFold } from '../core/fold.ts'
 import type { FoldNotes, RoutedBatch, ViewReject } from '../core/fold.ts'
+import { withHealed } from '../core/healed-batch.ts'
 import { Judge, VERDICT_NAMES, Verdict } from '../core/judge.ts'
 import type { JudgedBatch, LogClose } from '../core/judge.ts'
 import type { PartitionTime } from '../core/partition-time.ts'
@@ -54,18 +57,25 @@ export class BatchFold {
   readonly #judge: Judge
   readonly #limit: RejectLimit
   readonly #topic: string
+  readonly #amendments: PartitionAmendments | undefined
   /** The last three rejects, in words, for the message that stops a run. */
   #samples: readonly string[] = []
 
   constructor(
     context: PartitionContext,
-    start: { readonly time: PartitionTime; readonly rejects: RejectCounts; readonly topic: string },
+    start: {
+      readonly time: PartitionTime
+      readonly rejects: RejectCounts
+      readonly topic: string
+      readonly amendments?: PartitionAmendments | undefined
+    },
   ) {
     const { pipeline, views, slots } = context
     this.#context = context
     this.#time = start.time
     this.#topic = start.topic
-    this.#judge = new Judge(start.time, pipeline.event)
+    this.#amendments = start.amendments
+    this.#judge = new Judge(start.time, pipeline.event, start.amendments)
     this.#limit = new RejectLimit(pipeline.rejects.limit, start.rejects)
     const tilesMax = Math.max(1_000, Math.floor(pipeline.memory.tilesMax / views.length))
     this.folds = views.map((view) => new ViewFold(view, { tilesMax, slots }))
@@ -83,16 +93,18 @@ export class BatchFold {
   async fold(events: EventBatch, notes: Uncommitted): Promise<void> {
     const newestBefore = this.#time.maxEventTime
     const judged = this.#judge.judge(events, await this.#knownIds(events, notes))
+    const folded = withHealed(events, judged, this.#amendments?.accepted)
     const rejectsBefore = notes.rejects.length
-    const routed = this.folds.map((fold) => fold.route(events, judged, notes))
-    this.#checkLimit(events, judged, notes.rejects.slice(rejectsBefore))
+    const routed = this.folds.map((fold) => fold.route(folded.events, folded.judged, notes))
+    const byViews = ofRead(notes.rejects.splice(rejectsBefore), folded.judged)
+    this.#checkLimit(events, judged, byViews)
     this.#noteVerdicts(events, judged, notes)
-    notes.refused.push(...viewRejects(this.#context, events, notes.rejects.splice(rejectsBefore)))
+    notes.refused.push(...viewRejects(this.#context, events, byViews))
     for (const close of judged.closes) this.#noteClose(events, close, notes)
     for (const [id, day] of judged.seen) notes.ids.set(id, day)
     for (const [view, batch] of routed.entries()) {
       await this.#loadMissing(view, batch)
-      this.folds[view]?.apply(batch, events, judged)
+      this.folds[view]?.apply(batch, folded.events, folded.judged)
     }
     this.#measure(events, judged, { newestBefore, notes })
     notes.records += events.records.count
@@ -124,7 +136,9 @@ export class BatchFold {
     const known = new Map<string, DayIndex>()
     if (events.ids === undefined) return known
     const unknown: string[] = []
-    for (const id of new Set(events.ids)) {
+    const accepted = this.#amendments?.accepted
+    const due = accepted ? dueIds(accepted, events, this.#time) : []
+    for (const id of new Set([...events.ids, ...due])) {
       if (id === undefined) continue
       const day = notes.ids.get(id)
       if (day === undefined) unknown.push(id)
@@ -164,7 +178,7 @@ export class BatchFold {
     }
     for (let i = 0; i < judged.verdicts.length; i += 1) {
       const verdict = judged.verdicts[i] as number
-      if (verdict === Verdict.TOMBSTONE) continue
+      if (verdict === Verdict.TOMBSTONE || verdict === Verdict.AMENDED) continue
       const rejected = isReject(verdict) || refusedByViews.has(i)
       if (rejected) refused.push(i)
       if (this.#limit.count(rejected)) continue
@@ -206,11 +220,19 @@ export class BatchFold {
       const records = tally[verdict] ?? 0
       if (records > 0) counts.set(name, (counts.get(name) ?? 0) + records)
     })
-    if (judged.late > 0) counts.set('late', (counts.get('late') ?? 0) + judged.late)
+    const healed = judged.healed.filter(({ verdict }) => verdict === Verdict.ACCEPTED).length
+    for (const [name, records] of [
+      ['late', judged.late],
+      ['healed', healed],
+    ] as const)
+      if (records > 0) counts.set(name, (counts.get(name) ?? 0) + records)
   }
 
   #noteClose(events: EventBatch, close: LogClose, notes: Uncommitted): void {
-    const offset = events.records.offsets[close.index] as number
+    const { offsets, nextOffset } = events.records
+    const offset = offsets[close.index] as number
+    // Where offsets are bytes, the one behind the closing record is not the next number.
+    const next = offsets[close.index + 1] ?? nextOffset
     const timestamp = events.records.timestamps[close.index] as number
     const { watermark, maxEventTime, through } = close
     const first = close.after === -Infinity ? through : close.after + 1
@@ -219,7 +241,7 @@ export class BatchFold {
       notes.milestones.push({
         day,
         generation,
-        offset: offset + 1,
+        offset: next,
         watermark,
         maxEventTime,
         timestamp,
@@ -262,6 +284,14 @@ export class BatchFold {
   get time(): PartitionTime {
     return this.#time
   }
+}
+
+/** A healed record is in the late ledger already, and stays what it was there. */
+function ofRead(byViews: readonly ViewReject[], { origins }: JudgedBatch): readonly ViewReject[] {
+  if (origins === undefined) return byViews
+  return byViews
+    .map((reject) => ({ ...reject, index: origins[reject.index] ?? -1 }))
+    .filter(({ index }) => index >= 0)
 }
 
 function isReject(verdict: number): boolean {

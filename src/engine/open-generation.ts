@@ -35,7 +35,7 @@ export async function openGeneration(
     const records = known.length > 0 ? known : await recordsBesideStates(generations, heads)
     const stored = records.at(-1)
     const record = stored
-      ? await nextRecord(parts, { stored, topology, heads })
+      ? await nextRecord(parts, { stored, records, topology, heads })
       : await firstRecord(parts, topology, heads)
     const inheritance = inheritanceOf(records)
     if (record === stored) return { record, views: planRecorded(pipeline, record), inheritance }
@@ -106,11 +106,12 @@ async function nextRecord(
   { pipeline, zoneData, source }: RunParts,
   now: {
     readonly stored: GenerationRecord
+    readonly records: readonly GenerationRecord[]
     readonly topology: Topology
     readonly heads: Heads
   },
 ): Promise<GenerationRecord> {
-  const { stored, topology, heads } = now
+  const { stored, records, topology, heads } = now
   checkPartitions(pipeline, stored.segments.length, topology.partitions)
   checkLog(source, stored.log, topology.identity)
   const wanted = recordOf(pipeline, planViews(pipeline), {
@@ -126,7 +127,12 @@ async function nextRecord(
       ? unchanged
       : compareGenerations(stored, wanted, statesNow(pipeline, await heads()))
   const differences = [...policy, ...(change.kind === 'refused' ? change.differences : [])]
-  if (differences.length > 0) throw changed(pipeline, stored.generation, differences)
+  if (differences.length > 0) {
+    const former = records.findLast((record) => record !== stored && meansSame(record, wanted))
+    throw former
+      ? overtaken(pipeline, former, stored)
+      : changed(pipeline, stored.generation, differences)
+  }
   if (change.kind !== 'additive') return stored
   if ((await heads()).some((head) => head === undefined)) {
     throw changed(pipeline, stored.generation, [
@@ -181,12 +187,33 @@ function statesNow(pipeline: Pipeline, heads: readonly (StateHead | undefined)[]
 }
 
 /** Views in the order of their numbers, with the first days of the columns that were added. */
-function planRecorded(pipeline: Pipeline, record: GenerationRecord): ViewPlan[] {
+export function planRecorded(pipeline: Pipeline, record: GenerationRecord): ViewPlan[] {
   const views = record.views.flatMap(({ name, version }) =>
     pipeline.views.filter((view) => view.name === name && view.version === version),
   )
   return planViews({ ...pipeline, views }, (view) =>
     record.views.find(({ name, version }) => name === view.name && version === view.version),
+  )
+}
+
+function meansSame(record: GenerationRecord, wanted: GenerationRecord): boolean {
+  return (
+    policyDifferences(record, wanted).length === 0 &&
+    compareGenerations(record, wanted, NOTHING_KNOWN).kind === 'same'
+  )
+}
+
+/** The file is right, and old: a replay was published that was planned with another one. */
+function overtaken(
+  { name }: Pipeline,
+  former: GenerationRecord,
+  { generation }: GenerationRecord,
+): TidemarkError {
+  return new TidemarkError(
+    'DEFINITION_CHANGED',
+    `${name}: generation ${generation} was published, from another pipeline file; the one here is that of generation ${former.generation}. Nothing was written. ` +
+      `Start again with the pipeline file that generation ${generation} was published from; or take it back: \`tidemark replay rollback\``,
+    { details: { generation, file: former.generation } },
   )
 }
 
@@ -199,7 +226,8 @@ function changed(
     'DEFINITION_CHANGED',
     `${pipeline.name}: the pipeline file no longer means what generation ${generation} of the state and the tables was built with:\n` +
       differences.map((difference) => `  ${difference}`).join('\n') +
-      `\nNothing was written. Undo the change (tidemark validate --against OLD tells what each one asks for), or ${BEGIN_ANEW}`,
+      '\nNothing was written. Ways on: undo the change (`tidemark validate --against OLD` tells what each one asks for); ' +
+      `bring it in by a replay while the consumer goes on with the old file (\`tidemark replay plan\` with the new one); or ${BEGIN_ANEW}`,
     { details: { differences } },
   )
 }

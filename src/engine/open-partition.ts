@@ -8,6 +8,7 @@ import { NO_TIME, PartitionTime } from '../core/partition-time.ts'
 import { TileCodec } from '../core/tile-codec.ts'
 import type { ViewPlan } from '../core/view-plan.ts'
 import { BEGIN_ANEW, TidemarkError } from '../errors.ts'
+import type { Amendments } from './amendments.ts'
 import { BatchFold } from './batch-fold.ts'
 import { CheckpointFollower } from './checkpoint-follower.ts'
 import { IdleTicks } from './idle-ticks.ts'
@@ -57,6 +58,7 @@ export interface Assignment {
   /** What of the tables is written; undefined: all. */
   readonly writes: TableScope | undefined
   readonly inheritance: Inheritance
+  readonly amendments: Amendments
   /** Ends everything at once, after a failure. */
   readonly failed: AbortSignal
   /** Ends the partition cleanly: the run stops, or another member takes it over. */
@@ -102,7 +104,12 @@ export async function openPartition(
     decoder: parts.decoder,
     rejects: parts.rejects,
     head,
-    batchFold: new BatchFold(context, { time, rejects: head.rejects, topic: parts.source.topic }),
+    batchFold: new BatchFold(context, {
+      time,
+      rejects: head.rejects,
+      topic: parts.source.topic,
+      amendments: assignment.amendments.get(partition),
+    }),
     online,
     table,
     checkpoints,
@@ -232,7 +239,7 @@ function openHead(
   return { ...head, generation, views: views.map((view) => viewState(view, head)) }
 }
 
-function viewState(view: ViewPlan, head: StateHead): ViewState {
+export function viewState(view: ViewPlan, head: StateHead): ViewState {
   const { name, version, hash } = view.definition
   const known = head.views.find(
     (candidate) => candidate.name === name && candidate.version === version,

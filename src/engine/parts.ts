@@ -1,6 +1,7 @@
 /** What a run is made of. The command line builds the adapters and hands them in; the engine knows only the ports. */
 import type { DayIndex } from '../core/day.ts'
 import type { Pipeline } from '../core/definition.ts'
+import type { AmendedRecords } from './amended-port.ts'
 import type { CheckpointStore } from './checkpoint-port.ts'
 import type { HandOvers } from './hand-over-port.ts'
 import type {
@@ -44,6 +45,8 @@ export interface RunParts {
   /** Undefined: none are kept. */
   readonly checkpoints: CheckpointStore | undefined
   readonly generations: GenerationStore
+  /** Late records that generations accept. Absent: a run of a generation that accepts none. */
+  readonly amended?: AmendedRecords
   /** States that one generation hands to the next. Undefined: a run that no other generation can follow (preview, a replay). */
   readonly handOvers: HandOvers | undefined
   readonly rejects: RejectSink
@@ -66,8 +69,9 @@ export interface RunOptions {
   readonly writes?: TableScope
   /** Aborting it stops the run cleanly: commit, release. */
   readonly signal: AbortSignal
-  /** Called about twice a second while the run goes on. */
+  /** Called every so often while the run goes on; every half second by default. */
   readonly onProgress?: (progress: RunProgress) => void
+  readonly progressEveryMs?: number
 }
 
 /** What of the tables a run writes. */

@@ -365,6 +365,8 @@ export interface OnlineStore extends AsyncDisposable {
    * higher (generation, position, as-of) than `marker`; it stays. With several masters each holds a marker; the lowest counts.
    */
   advanceMarker(partition: number, marker: Marker, expected: ExpectedMarker): Promise<MarkerAdvance>
+  /** Takes the marker away, as if the store had lost it: the partition's owner, whoever that is, tells every value again. */
+  forgetMarker(partition: number): Promise<void>
   /** Values of one view and partition, paged by an opaque cursor; `next` undefined at the end. */
   walk(
     view: string,

@@ -5,6 +5,7 @@
 import { featureColumns } from '../core/feature-row.ts'
 import { tileColumns } from '../core/tile-row.ts'
 import type { ViewPlan } from '../core/view-plan.ts'
+import { loadAmendments } from './amendments.ts'
 import { newerGeneration } from './hand-over.ts'
 import { openGeneration } from './open-generation.ts'
 import { PartitionSet } from './partition-set.ts'
@@ -27,6 +28,7 @@ export async function runPipeline(parts: RunParts, options: RunOptions): Promise
     again,
   )
   const { generation, slots, segments } = record
+  const amendments = await retryForEver(() => loadAmendments(parts, record), again)
   const tables = await retryForEver(() => openTables(parts, views, generation), again)
   const set = new PartitionSet(parts, {
     partitions: topology.partitions,
@@ -37,6 +39,7 @@ export async function runPipeline(parts: RunParts, options: RunOptions): Promise
     views,
     tables,
     inheritance,
+    amendments,
     untilEnd: options.untilEnd,
     stopsAt: options.stopAt,
     writes: options.writes,
@@ -194,7 +197,7 @@ async function tellProgress(
   const { options, progressNow, done } = tell
   while (!done.aborted) {
     options.onProgress?.(progressNow())
-    await clock.sleep(PROGRESS_MS, done)
+    await clock.sleep(options.progressEveryMs ?? PROGRESS_MS, done)
   }
   options.onProgress?.(progressNow())
 }

@@ -1,6 +1,9 @@
 /** A wait that ends early when there is something to do. */
 import type { Clock } from './ports.ts'
 
+/** Nobody looks at it; an error made anew each time would cost more than the wait. */
+const REASON = 'notified'
+
 export class Wakeup {
   readonly #clock: Clock
   #alarm: AbortController | undefined
@@ -14,7 +17,7 @@ export class Wakeup {
 
   notify(): void {
     this.#notified = true
-    this.#alarm?.abort()
+    this.#alarm?.abort(REASON)
     this.#announce?.()
   }
 

@@ -124,6 +124,10 @@ export class LevelOnlineStore implements OnlineStore {
     })
   }
 
+  async forgetMarker(partition: number): Promise<void> {
+    await this.#alone(() => this.#database.write((batch) => batch.del(markerKey(partition))))
+  }
+
   /** The cursor is the last key that was looked at. A page of many other partitions' values may be empty. */
   async walk(
     view: string,

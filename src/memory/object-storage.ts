@@ -89,6 +89,15 @@ export class MemoryObjectStorage implements ObjectStorage {
     })
   }
 
+  copy(from: string, to: string): Promise<StoredFile> {
+    const content = this.#find(from)
+    this.#find(to)
+    return this.#attempt(`copy ${from} to ${to}`, () => {
+      if (content === undefined) throw noSuchFile(from)
+      return stored(to, this.#store(to, content.bytes))
+    })
+  }
+
   discard(localPath: string): Promise<void> {
     this.#options.files.remove(localPath)
     return Promise.resolve()

@@ -75,6 +75,10 @@ export class MemoryOnlineStore implements OnlineStore {
     return { outcome: 'advanced', stored: marker }
   }
 
+  async forgetMarker(partition: number): Promise<void> {
+    this.#markers.delete(partition)
+  }
+
   async walk(
     view: string,
     partition: number,

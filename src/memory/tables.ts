@@ -21,6 +21,8 @@ interface ActiveSlot extends SlotKey {
   readonly rows: readonly MemoryRow[]
 }
 
+type PlacedRow = Omit<ActiveSlot, 'rows'> & { readonly row: MemoryRow }
+
 interface TableContent {
   generation: number
   version: number
@@ -52,10 +54,10 @@ export class MemoryTables implements TableStore {
     return copy
   }
 
-  /** What a reader of the newest version sees, with the day of each row. */
-  rows(name: string): { readonly day: DayIndex; readonly row: MemoryRow }[] {
+  /** What a reader of the newest version sees, with the slot that each row is in. */
+  rows(name: string): PlacedRow[] {
     const slots = this.#tables.get(name)?.slots.values() ?? []
-    return [...slots].flatMap(({ day, rows }) => rows.map((row) => ({ day, row })))
+    return [...slots].flatMap(({ rows, ...slot }) => rows.map((row) => ({ ...slot, row })))
   }
 }
 

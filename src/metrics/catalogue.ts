@@ -3,13 +3,8 @@ import { CHECKPOINT_METRICS } from './checkpoint-metrics.ts'
 import { READING_METRICS, RECORD_METRICS, TIME_METRICS } from './log-metrics.ts'
 import type { Metric } from './metric.ts'
 import { RUN_METRICS } from './run-metrics.ts'
-import {
-  COMMIT_METRICS,
-  DELAY_METRICS,
-  FRESHNESS_METRICS,
-  ONLINE_METRICS,
-  TABLE_METRICS,
-} from './sink-metrics.ts'
+import { COMMIT_METRICS, DELAY_METRICS, FRESHNESS_METRICS, ONLINE_METRICS } from './sink-metrics.ts'
+import { TABLE_METRICS } from './table-metrics.ts'
 
 export interface MetricGroup {
   readonly title: string

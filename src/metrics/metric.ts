@@ -24,6 +24,17 @@ export interface Moment {
   readonly wallMs: number
   readonly monotonicMs: number
   readonly sizes: MeasuredSizes
+  readonly gates: readonly JudgedGate[]
+}
+
+/** A limit that a view sets for its days (`validate`), held against the newest day that is complete. */
+export interface JudgedGate {
+  /** Title. */
+  readonly view: string
+  readonly gate: string
+  /** Undefined: a limit of rows. */
+  readonly column?: string
+  readonly passed: boolean
 }
 
 /** What takes a look outside: measured now and then, beside the scrapes. */

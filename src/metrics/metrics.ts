@@ -12,7 +12,7 @@ import type { RunProgress } from '../engine/parts.ts'
 import type { Clock } from '../engine/ports.ts'
 import { METRICS } from './catalogue.ts'
 import { Measured } from './measured.ts'
-import type { Labels, Metric, MeasuredSizes, Moment, Sample } from './metric.ts'
+import type { JudgedGate, Labels, Metric, MeasuredSizes, Moment, Sample } from './metric.ts'
 
 export interface MetricsParts {
   readonly pipeline: Pipeline
@@ -31,6 +31,8 @@ export interface MetricsExtras {
   readonly tableBytes?: () => Promise<ReadonlyMap<string, number>>
   /** Undefined where the store evicts nothing. */
   readonly evictedKeys?: () => Promise<number | undefined>
+  /** Of the newest complete day of each view. */
+  readonly gates?: () => readonly JudgedGate[]
 }
 
 export interface Metrics {
@@ -124,6 +126,7 @@ class Moments {
       ...this.#fixed,
       progress: progress(),
       sourceReachable: extras?.sourceReachable?.() ?? true,
+      gates: extras?.gates?.() ?? [],
       wallMs: clock.wallMs(),
       monotonicMs,
       sizes: {

@@ -1,6 +1,6 @@
-/** Metrics of what becomes durable and readable: the commit, its followers, the delay at each hop, freshness. */
+/** Metrics of what becomes durable and readable: the commit, the online store, the delay at each hop, freshness. */
 import type { Distribution } from '../engine/meters.ts'
-import type { OnlineProgress, PartitionProgress, TableProgress } from '../engine/parts.ts'
+import type { OnlineProgress, PartitionProgress } from '../engine/parts.ts'
 import {
   endOfDay,
   ofPartition,
@@ -213,76 +213,11 @@ export const FRESHNESS_METRICS: readonly Metric[] = [
   }),
 ]
 
-export const TABLE_METRICS: readonly Metric[] = [
-  ofTable({
-    name: 'tidemark_table_failing',
-    type: 'gauge',
-    unit: '0 or 1',
-    help: '1 while the place of the tables cannot be written to.',
-    of: ({ failing }) => Number(failing),
-  }),
-  ofTable({
-    name: 'tidemark_table_dirty_slots',
-    type: 'gauge',
-    unit: 'slots',
-    help: 'Slots that the tables lack: of closed days and of corrections.',
-    of: ({ dirtySlots }) => dirtySlots,
-  }),
-  ofTable({
-    name: 'tidemark_table_waiting_closes',
-    type: 'gauge',
-    unit: 'days',
-    help: 'Closed days that are not whole in the tables; the reading waits when they pile up.',
-    of: ({ waitingDays }) => waitingDays,
-  }),
-  ofPartitionView({
-    name: 'tidemark_table_complete_day_end_timestamp_seconds',
-    type: 'gauge',
-    unit: 'Unix time, s',
-    help: 'End of the last day whose every row of the partition is in the table.',
-    of: ({ table }, { index }, moment) => endOfDay(table?.complete[index], moment),
-  }),
-  ofPartition({
-    name: 'tidemark_rows_written_total',
-    type: 'counter',
-    unit: 'rows',
-    help: 'Rows written to the tables, those of corrections included.',
-    of: ({ table, rowsWritten }) => table && rowsWritten,
-  }),
-  ofTable({
-    name: 'tidemark_corrected_rows_total',
-    type: 'counter',
-    unit: 'rows',
-    help: 'Rows of days that had been written before: late records.',
-    of: ({ corrections }) => corrections,
-  }),
-  ofPartition({
-    name: 'tidemark_table_commit_duration_seconds',
-    type: 'histogram',
-    unit: 's',
-    help: 'How long a transaction of the tables took, its files included.',
-    of: ({ table, meters }) => table && meters.tableSeconds,
-  }),
-  ofRunBy(['table'], {
-    name: 'tidemark_table_bytes',
-    type: 'gauge',
-    unit: 'bytes',
-    help: 'Size of a table on disk, replaced files that no vacuum has deleted included; measured every five minutes.',
-    *of({ sizes }) {
-      for (const [table, value] of sizes.tableBytes) yield { labels: { table }, value }
-    },
-  }),
-]
-
 function ofOnline(about: About & { readonly of: (online: OnlineProgress) => number }): Metric {
   return ofPartition({
     ...about,
     of: ({ online }: PartitionProgress) => online && about.of(online),
   })
-}
-
-function ofTable(about: About & { readonly of: (table: TableProgress) => number }): Metric {
-  return ofPartition({ ...about, of: ({ table }: PartitionProgress) => table && about.of(table) })
 }
 
 /** Observations in the buckets that lie within the limit whole. */

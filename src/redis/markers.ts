@@ -28,6 +28,22 @@ export async function readMarkers(
   return lowest(replies.map((reply) => parseMarker(texts(reply, servers))))
 }
 
+/** On every master. */
+export async function forgetMarkers(
+  servers: RedisServers,
+  layout: Layout,
+  partition: number,
+): Promise<void> {
+  const masters = await servers.masters()
+  const replies = await servers.send(
+    masters.map(({ tag }): KeyedCommand => {
+      const key = layout.markerKey(partition, tag)
+      return { key, command: ['DEL', key] }
+    }),
+  )
+  for (const reply of replies) if (reply instanceof ServerError) throw refusal(reply, servers.title)
+}
+
 export async function advanceMarkers(
   servers: RedisServers,
   layout: Layout,

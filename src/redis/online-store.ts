@@ -18,7 +18,7 @@ import { invariant } from '../errors.ts'
 import { TIMEOUTS } from './connection.ts'
 import type { RedisTimeouts } from './connection.ts'
 import { Layout } from './layout.ts'
-import { advanceMarkers, readMarkers } from './markers.ts'
+import { advanceMarkers, forgetMarkers, readMarkers } from './markers.ts'
 import { openServers } from './open-servers.ts'
 import { readValues } from './read.ts'
 import { textOf } from './reply.ts'
@@ -101,6 +101,10 @@ class Store implements RedisOnlineStore {
     expected: ExpectedMarker,
   ): Promise<MarkerAdvance> {
     return advanceMarkers(this.#servers, this.#layout, { partition, marker, expected })
+  }
+
+  async forgetMarker(partition: number): Promise<void> {
+    await forgetMarkers(this.#servers, this.#layout, partition)
   }
 
   async walk(

@@ -3,12 +3,18 @@
  * replay's id, and never changed; running it twice does the same.
  *
  *     days whose events are counted anew        range        A ................ B
- *     rows that can change                      staged       A ................ B + longest window - 1
- *     tiles that those rows need                             A - longest window + 1 .. B
+ *     rows that can change                      staged       A ................ B + longest window
+ *     tiles that those rows need                             A - longest window .. B
+ *
+ * On the last of those days, and of the first tile, hang all-empty rows only: an entity that sent nothing for the longest window has one.
  */
 import type { DayIndex } from '../core/day.ts'
 import type { GenerationRecord } from '../core/generation.ts'
 import type { TimeState } from '../core/partition-time.ts'
+import type { ArchiveSelection } from '../engine/archive-port.ts'
+
+/** 9999-12-31: the last day of a range that has no end. */
+export const OPEN_DAY: DayIndex = 2_932_896
 
 export interface DayRange {
   readonly first: DayIndex
@@ -42,10 +48,14 @@ export interface ReplayPlan {
   readonly audit: AuditStamp
 }
 
-export type ReplaySource =
-  | { readonly kind: 'log' }
-  /** Raw events kept elsewhere; see `src/archive`. */
-  | { readonly kind: 'archive'; readonly location: string; readonly checksum: string }
+export type ReplaySource = { readonly kind: 'log' } | ArchiveReplaySource
+
+/** Raw events kept elsewhere; see `src/archive`. */
+export interface ArchiveReplaySource extends ArchiveSelection {
+  readonly kind: 'archive'
+  /** The log is read where the archive ends. */
+  readonly readsOn: boolean
+}
 
 export interface PartitionReplay {
   readonly partition: number
@@ -62,6 +72,11 @@ export type ReplayStart =
   | { readonly kind: 'origin'; readonly offset: number }
   /** That of a checkpoint, older than the range. */
   | { readonly kind: 'checkpoint'; readonly offset: number; readonly checkpoint: string }
+  /**
+   * A copy of the live one, made when the replay runs, and the tiles that it has dropped from the tile tables. The log is not
+   * read: the partition stops where the copy stands. `offset`: where it stood when that was planned.
+   */
+  | { readonly kind: 'live'; readonly offset: number }
   /** An empty one with the time of a milestone before the first tile that is needed. */
   | (MilestoneStart & { readonly kind: 'milestone' })
   /** The same, with the tiles of these days from the tile tables: the log no longer has their records, or need not be read. */

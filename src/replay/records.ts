@@ -41,6 +41,8 @@ export interface PartitionResult {
   /** Last day that the log closed; rows of later days are not published. */
   readonly closedDay: DayIndex | undefined
   readonly records: number
+  /** Records by outcome, those that were rejected by their reasons among them. */
+  readonly counts?: Readonly<Record<string, number>>
   /** Id of the state in the replay's place of states; undefined where it does not hand over. */
   readonly checkpoint: string | undefined
 }
@@ -55,7 +57,7 @@ export interface StagedTable {
 }
 
 export type AuditEntry = AuditStamp & {
-  readonly did: 'plan' | 'run' | 'diff' | 'publish' | 'rollback'
+  readonly did: 'plan' | 'run' | 'diff' | 'publish' | 'rollback' | 'discard'
   /** The generation that a publish or a rollback made. */
   readonly generation?: number
   /** Ranges, counts, validation results, what was forced: JSON for people and machines. */

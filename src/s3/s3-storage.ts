@@ -22,7 +22,7 @@ import { DEFAULT_TIMEOUTS, openBucket } from './bucket.ts'
 import type { Bucket, S3Location, S3Timeouts } from './bucket.ts'
 import { conditionProblem, contentionProblem, putIfAbsent } from './put-if-absent.ts'
 import { s3Failure } from './s3-failure.ts'
-import { download, downloadTo, isMissing, upload } from './transfer.ts'
+import { copyObject, download, downloadTo, isMissing, upload } from './transfer.ts'
 
 /** The object by which the server is asked whether it honours conditions. */
 const TRIAL = '_tidemark/conditional-put'
@@ -89,6 +89,14 @@ export class S3Storage implements ObjectStorage, AsyncDisposable {
       const bytes = await upload(this.#bucket, key, localPath, this.#options)
       await rm(localPath)
       return { path, bytes, modifiedMs: wholeSeconds(Date.now()) }
+    })
+  }
+
+  copy(from: string, to: string): Promise<StoredFile> {
+    checkInside(from)
+    return this.#guarded(`copy ${from} to`, to, async (key) => {
+      const bytes = await copyObject(this.#bucket, this.#root + from, key)
+      return { path: to, bytes, modifiedMs: wholeSeconds(Date.now()) }
     })
   }
 

@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
+  CopyObjectCommand,
   CreateMultipartUploadCommand,
   GetObjectCommand,
   HeadObjectCommand,
@@ -120,6 +121,18 @@ async function readPart(file: FileHandle, begin: number, bytes: number): Promise
     done += bytesRead
   }
   return part
+}
+
+/** Within the bucket, by the server. @returns bytes of the file */
+export async function copyObject(
+  { client, name: Bucket }: Bucket,
+  from: string,
+  to: string,
+): Promise<number> {
+  const CopySource = [Bucket, ...from.split('/')].map(encodeURIComponent).join('/')
+  await client.send(new CopyObjectCommand({ Bucket, Key: to, CopySource }))
+  const head = await client.send(new HeadObjectCommand({ Bucket, Key: to }))
+  return head.ContentLength ?? 0
 }
 
 /** Undefined where there is no such object. */

@@ -6,7 +6,19 @@
  * the name, never half the bytes.
  */
 import { randomUUID } from 'node:crypto'
-import { link, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
+import {
+  constants,
+  copyFile,
+  link,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  unlink,
+} from 'node:fs/promises'
 import { dirname, join, resolve, sep } from 'node:path'
 import { guarded, systemCode } from './failure.ts'
 import type { StorageFaults } from './failure.ts'
@@ -67,6 +79,25 @@ export class DirectoryStorage implements ObjectStorage, AsyncDisposable {
       await syncDirectory(dirname(target))
       const { size, mtimeMs } = await stat(target)
       return { path, bytes: size, modifiedMs: Math.floor(mtimeMs) }
+    })
+  }
+
+  copy(from: string, to: string): Promise<StoredFile> {
+    checkInside(from)
+    return this.#guarded(`copy ${from} to`, to, async (target) => {
+      await makeDirectory(dirname(target))
+      const temporary = join(await this.staging(), `${randomUUID()}.tmp`)
+      try {
+        // Where the file system can, both share their blocks.
+        await copyFile(join(this.location, from), temporary, constants.COPYFILE_FICLONE)
+        await syncFile(temporary)
+        await rename(temporary, target)
+      } finally {
+        await rm(temporary, { force: true })
+      }
+      await syncDirectory(dirname(target))
+      const { size, mtimeMs } = await stat(target)
+      return { path: to, bytes: size, modifiedMs: Math.floor(mtimeMs) }
     })
   }
 

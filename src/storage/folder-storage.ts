@@ -29,6 +29,10 @@ export class FolderStorage implements ObjectStorage {
     return this.#inside(await this.#whole.moveIn(localPath, this.#prefix + path))
   }
 
+  async copy(from: string, to: string): Promise<StoredFile> {
+    return this.#inside(await this.#whole.copy(this.#prefix + from, this.#prefix + to))
+  }
+
   discard(localPath: string): Promise<void> {
     return this.#whole.discard(localPath)
   }

@@ -20,6 +20,8 @@ export interface ObjectStorage {
   put(path: string, bytes: Uint8Array): Promise<void>
   /** Moves a local file in under a new name, durably; the local file is gone afterwards. */
   moveIn(localPath: string, path: string): Promise<StoredFile>
+  /** A second file with the bytes of the first, under a new name; durable and whole once it resolves. Fails where `from` is missing. */
+  copy(from: string, to: string): Promise<StoredFile>
   /** Deletes a local file that was on its way and is not wanted any more; nothing happens where there is none. */
   discard(localPath: string): Promise<void>
   /** Undefined where there is no such file. */

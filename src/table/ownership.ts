@@ -41,7 +41,11 @@ export function withSetting(metaData: MetaData, name: string, value: string): Me
 }
 
 /** @throws TABLE_REFUSED where another program, another pipeline or a newer protocol owns the table */
-export function checkOwned(table: string, snapshot: Snapshot, spec?: TableSpec): void {
+export function checkOwned(
+  table: string,
+  snapshot: Snapshot,
+  spec?: Pick<TableSpec, 'metadata'>,
+): void {
   const problem = foreignFeature(snapshot) ?? foreignOwner(snapshot, spec)
   if (problem === undefined) return
   throw new TidemarkError(
@@ -77,7 +81,7 @@ export function sortedBy(snapshot: Snapshot): string[] {
   return JSON.parse(snapshot.setting(SETTING.sortedBy) ?? '[]') as string[]
 }
 
-function pipelineOf(spec: TableSpec): string {
+function pipelineOf(spec: Pick<TableSpec, 'metadata'>): string {
   return spec.metadata['pipeline'] ?? 'tidemark'
 }
 
@@ -95,7 +99,10 @@ function foreignFeature(snapshot: Snapshot): string | undefined {
   return undefined
 }
 
-function foreignOwner(snapshot: Snapshot, spec: TableSpec | undefined): string | undefined {
+function foreignOwner(
+  snapshot: Snapshot,
+  spec: Pick<TableSpec, 'metadata'> | undefined,
+): string | undefined {
   const owner = snapshot.setting(SETTING.pipeline)
   if (owner === undefined)
     return `another program made it (its metadata has no ${SETTING.pipeline})`

@@ -11,7 +11,7 @@
  *    survive checkpoints of any Delta writer, and ours drop them once a file or a generation outranks them.
  */
 import { formatDay, type DayIndex } from '../core/day.ts'
-import type { SlotChange, TableTransaction } from '../engine/ports.ts'
+import type { SlotChange, SlotKey, TableTransaction } from '../engine/ports.ts'
 import { invariant, TidemarkError } from '../errors.ts'
 import { removalOf, type Action, type AddFile, type Txn } from './delta/actions.ts'
 import type { Snapshot } from './delta/snapshot.ts'
@@ -141,7 +141,7 @@ function takenChanges(
   const active = activeFiles(context, day, partition)
   const taken = changes.filter((change) => {
     const version = { generation, position: change.position }
-    return seenVersions(context, active, { generation, change }).every(
+    return seenVersions(context, active, { generation, slot: change }).every(
       (seen) => compareVersions(seen, version) < 0,
     )
   })
@@ -149,14 +149,14 @@ function takenChanges(
   return taken
 }
 
-/** What the slot of a change has seen. */
-function seenVersions(
+/** What a slot has seen. @param active of its partition and day */
+export function seenVersions(
   { table, snapshot }: PlanContext,
   active: readonly ActiveFile[],
-  { generation, change }: { generation: number; change: SlotChange },
+  { generation, slot }: { readonly generation: number; readonly slot: SlotKey },
 ): SlotVersion[] {
-  const seen: SlotVersion[] = active.filter((file) => coversSlot(file, change.slot))
-  const emptied = snapshot.transaction(emptySlotId(table, generation, change))
+  const seen: SlotVersion[] = active.filter((file) => coversSlot(file, slot.slot))
+  const emptied = snapshot.transaction(emptySlotId(table, generation, slot))
   return emptied === undefined ? seen : [...seen, { generation, position: emptied }]
 }
 
@@ -225,6 +225,18 @@ function* raisedDays(
   }
 }
 
+/** Control entries that go back: only where days were never over (an amendment says so). */
+export function* loweredDays(
+  { table, snapshot, nowMs }: PlanContext,
+  lowered: ReadonlyMap<number, DayIndex>,
+): Iterable<Txn> {
+  for (const [partition, day] of lowered) {
+    const appId = controlId(table, partition)
+    if ((snapshot.transaction(appId) ?? -1) > day)
+      yield { appId, version: day, lastUpdated: nowMs }
+  }
+}
+
 function groupByPartitionDay(changes: readonly SlotChange[]): SlotChange[][] {
   const groups = new Map<string, SlotChange[]>()
   for (const change of changes) {
@@ -240,11 +252,11 @@ function groupByPartitionDay(changes: readonly SlotChange[]): SlotChange[][] {
   return [...groups.values()]
 }
 
-function coversSlot({ slots }: DataFileName, slot: number): boolean {
+export function coversSlot({ slots }: DataFileName, slot: number): boolean {
   return slots.kind === 'all' || slots.slot === slot
 }
 
-function controlId(table: string, partition: number): string {
+export function controlId(table: string, partition: number): string {
   return `tidemark/${table}/${partition}`
 }
 
@@ -257,7 +269,7 @@ function controlPartition(table: string, appId: string): number | undefined {
 function emptySlotId(
   table: string,
   generation: number,
-  { day, partition, slot }: SlotChange,
+  { day, partition, slot }: SlotKey,
 ): string {
   return `${controlId(table, partition)}/${formatDay(day)}/${slot}/g${generation}`
 }

@@ -91,6 +91,11 @@ export function timedStorage(
       moved.set(path, time.movedMs)
       return timed(stored)
     },
+    copy: async (from, to) => {
+      const stored = await storage.copy(from, to)
+      moved.set(to, time.movedMs)
+      return timed(stored)
+    },
     discard: (local) => storage.discard(local),
     get: (path) => storage.get(path),
     stat: async (path) => {
@@ -131,6 +136,7 @@ export function interceptChanges(
       putIfAbsent: (path, bytes) => around(() => storage.putIfAbsent(path, bytes)),
       put: (path, bytes) => around(() => storage.put(path, bytes)),
       moveIn: (local, path) => around(() => storage.moveIn(local, path)),
+      copy: (from, to) => around(() => storage.copy(from, to)),
       discard: (local) => storage.discard(local),
       get: (path) => storage.get(path),
       stat: (path) => storage.stat(path),

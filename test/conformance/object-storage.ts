@@ -76,6 +76,19 @@ export function describeObjectStorage(name: string, create: () => Promise<Storag
       await expect(local.read(path)).rejects.toMatchObject({ code: 'ENOENT' })
     })
 
+    test('a copy has the bytes of its source, which stays', async () => {
+      await storage.put('t/source', text('rows'))
+      const copied = await storage.copy('t/source', 't/ds=2001-01-05/part copy+1.parquet')
+      expect(copied).toMatchObject({ path: 't/ds=2001-01-05/part copy+1.parquet', bytes: 4 })
+      expect(await other.stat(copied.path)).toMatchObject({ bytes: 4 })
+      await other.delete('t/source')
+      expect(await contentOf(copied.path)).toBe('rows')
+      await expect(storage.copy('t/source', 't/other')).rejects.toMatchObject({
+        name: 'TidemarkError',
+      })
+      expect(await other.stat('t/other')).toBeUndefined()
+    })
+
     test('what is not there reads as undefined, and deleting it is no error', async () => {
       expect(await storage.get('t/none')).toBeUndefined()
       expect(await storage.stat('t/none')).toBeUndefined()

@@ -512,6 +512,28 @@ function testMarkers(create: Create): void {
     expect(await store.marker(0)).toEqual(marker({ position: 49 }))
   })
 
+  test('a marker that was taken away is as good as lost, and no other one is', async () => {
+    const store = await openNew(create)
+    try {
+      await store.forgetMarker(0)
+      for (const partition of [0, 1]) {
+        await store.marker(partition)
+        await advance(store, marker({ scanId: 'scan-1' }), { partition })
+      }
+      await store.forgetMarker(0)
+      expect(await store.marker(0)).toBeUndefined()
+      expect(await store.marker(1)).toEqual(marker({ scanId: 'scan-1' }))
+      const to = marker({ position: 11 })
+      expect(await advance(store, to, { expected: marker() })).toEqual({
+        outcome: 'lost',
+        stored: undefined,
+      })
+      expect(await advance(store, to)).toEqual({ outcome: 'advanced', stored: to })
+    } finally {
+      await store[Symbol.asyncDispose]()
+    }
+  })
+
   test('a lost store shows by its missing marker', async () => {
     const target = await create()
     {

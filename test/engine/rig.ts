@@ -251,6 +251,7 @@ export class Rig {
         ),
       read: (view, entity) => now().read(view, entity),
       marker: async (partition) => now().marker(partition),
+      forgetMarker: async (partition) => now().forgetMarker(partition),
       walk: (...where) => now().walk(...where),
       nowMs: async () => {
         if (this.onlineAway) throw AWAY

@@ -96,6 +96,7 @@ class Stage {
       putIfAbsent: (path, bytes) => hold(() => storage.putIfAbsent(path, bytes)),
       put: (path, bytes) => hold(() => storage.put(path, bytes)),
       moveIn: (local, path) => hold(() => storage.moveIn(local, path)),
+      copy: (from, to) => hold(() => storage.copy(from, to)),
       discard: (local) => storage.discard(local),
       get: (path) => hold(() => storage.get(path)),
       stat: (path) => hold(() => storage.stat(path)),

@@ -66,7 +66,17 @@ export function civilDay(zone: string, timeMs: number): number {
   return day
 }
 
+const dates = new Map<string, Intl.DateTimeFormat>()
+
 function localDate(zone: string, timeMs: number): number {
+  let format = dates.get(zone)
+  if (format === undefined) {
+    // Swedes write dates as ISO 8601 does.
+    format = new Intl.DateTimeFormat('sv-SE', { timeZone: zone })
+    dates.set(zone, format)
+  }
+  const parsed = Date.parse(format.format(timeMs))
+  if (!Number.isNaN(parsed)) return parsed / DAY_MS
   const { year, month, date } = localTime(zone, timeMs)
   return Date.UTC(year, month - 1, date) / DAY_MS
 }

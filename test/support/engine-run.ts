@@ -1,8 +1,9 @@
 /** Runs a scenario through the shipping engine on adapters in memory, and reads every sink back. */
 import type { Pipeline, ViewDefinition } from '../../src/core/definition.ts'
-import type { Clock, Reject, RejectSink } from '../../src/engine/ports.ts'
+import type { Clock, Decoder, RecordSource, Reject, RejectSink } from '../../src/engine/ports.ts'
 import { runPipeline } from '../../src/engine/run-pipeline.ts'
 import { createDecoder } from '../../src/format/decoder.ts'
+import { MemoryAmended } from '../../src/memory/amended.ts'
 import { MemoryGenerations } from '../../src/memory/generations.ts'
 import { MemoryLog, type MemoryRecord } from '../../src/memory/log.ts'
 import { MemoryOnlineStore } from '../../src/memory/online-store.ts'
@@ -59,19 +60,21 @@ export class World {
   readonly clock = new FastClock()
   readonly disks: MemoryDisk[]
   online = new MemoryOnlineStore(() => this.clock.now)
-  readonly tables = new MemoryTables()
+  readonly tables: MemoryTables
   readonly rejects = new MemoryRejects()
   readonly generations: MemoryGenerations
+  readonly amended = new MemoryAmended()
   #log: readonly (readonly MemoryRecord[])[]
   #runs = 0
 
   constructor(
     pipeline: Pipeline,
     partitions: readonly RawPartition[],
-    { generations = new MemoryGenerations() } = {},
+    { generations = new MemoryGenerations(), tables = new MemoryTables() } = {},
   ) {
     this.pipeline = pipeline
     this.generations = generations
+    this.tables = tables
     this.#log = partitions.map(({ records }) => records.map(memoryRecord))
     this.disks = partitions.map(() => new MemoryDisk())
   }
@@ -86,15 +89,21 @@ export class World {
   async run({
     crash = new CrashPoint(Infinity),
     fetchRecords = () => 7,
-  }: { crash?: CrashPoint; fetchRecords?: () => number } = {}): Promise<boolean> {
+    read = {},
+  }: {
+    crash?: CrashPoint
+    fetchRecords?: () => number
+    /** In place of the log. */
+    read?: { readonly source?: RecordSource; readonly decoder?: Decoder }
+  } = {}): Promise<boolean> {
     this.#runs += 1
     try {
       await runPipeline(
         {
           pipeline: this.pipeline,
-          source: new MemoryLog('random', this.#log, { fetchRecords }),
+          source: read.source ?? new MemoryLog('random', this.#log, { fetchRecords }),
           lease: undefined,
-          decoder: createDecoder(this.pipeline),
+          decoder: read.decoder ?? createDecoder(this.pipeline),
           openState: async (partition) =>
             crashingState(await MemoryPartitionState.open(this.disks[partition]), crash),
           peekState: async (partition) =>
@@ -105,6 +114,7 @@ export class World {
           tables: crashingTables(this.tables, crash),
           handOvers: undefined,
           generations: this.generations,
+          amended: this.amended,
           rejects: crashingRejects(this.rejects, crash),
           clock: this.clock,
           log: SILENT,
@@ -191,7 +201,7 @@ async function readOnline({ disks, online }: Left, view: string): Promise<Actual
   return values
 }
 
-function memoryRecord(record: RawPartition['records'][number]): MemoryRecord {
+export function memoryRecord(record: RawPartition['records'][number]): MemoryRecord {
   const encoder = new TextEncoder()
   return {
     offset: record.offset,

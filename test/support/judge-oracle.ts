@@ -3,6 +3,7 @@
  * judged before it.
  */
 import type { Pipeline } from '../../src/core/definition.ts'
+import { invariant } from '../../src/errors.ts'
 import { civilDay, dayEnd } from './civil-oracle.ts'
 import type { Fields } from './condition-oracle.ts'
 import { parsePlainJson, type JsonObject } from './plain-json.ts'
@@ -10,7 +11,17 @@ import { type RawPartition, type RawRecord, valueBytes } from './raw-record.ts'
 import { lookUp, readTime, readValue } from './value-oracle.ts'
 
 export type Outcome =
-  'accepted' | 'tombstone' | 'undecodable' | 'bad_timestamp' | 'future' | 'too_late' | 'duplicate'
+  | 'accepted'
+  | 'tombstone'
+  | 'undecodable'
+  | 'bad_timestamp'
+  | 'future'
+  | 'too_late'
+  | 'duplicate'
+  /** Passed over by an amendment. */
+  | 'amended'
+  /** Accepted by an amendment: folded at the close of its day, under the closing record's offset. */
+  | 'healed'
 
 export interface JudgedRecord {
   readonly record: RawRecord
@@ -39,11 +50,10 @@ const TIME_MAX_MS = Date.UTC(2200, 0, 1)
 /** Judges every record of a partition by the letter of the order: decoding, time, lateness, duplicates. */
 export function judgePartition(
   pipeline: Pipeline,
-  { partition, records, origin = 0, tickedMs }: RawPartition,
+  { partition, records, origin = 0, tickedMs, ...amended }: RawPartition,
 ): OraclePartition {
   const { zone } = pipeline.time
-  const judged: JudgedRecord[] = []
-  for (const record of records) judged.push(judge(pipeline, record, judged))
+  const judged = judgeAll(pipeline, records, amended)
   const accepted = judged.filter(({ outcome }) => outcome === 'accepted')
   const watermark = watermarkAfter(pipeline, judged)
   const first = accepted[0]
@@ -65,6 +75,58 @@ export function judgePartition(
   return { partition, judged, watermark, closedDay, completeFrom }
 }
 
+type Amended = Pick<RawPartition, 'dropped' | 'accepted'>
+
+function judgeAll(
+  pipeline: Pipeline,
+  records: readonly RawRecord[],
+  { dropped = [], accepted = [] }: Amended,
+): JudgedRecord[] {
+  const judged: JudgedRecord[] = []
+  const watermark = (): number => watermarkAfter(pipeline, judged) ?? -Infinity
+  for (const record of records) {
+    if (dropped.includes(record.offset)) {
+      judged.push({ ...nothingOf(record), outcome: 'amended' })
+      continue
+    }
+    const before = accepted.length > 0 ? watermark() : NaN
+    const one = judge(pipeline, record, judged)
+    const isLate = one.day !== undefined && dayEnd(pipeline.time.zone, one.day) <= before
+    const isAccepted = accepted.some(({ offset }) => offset === record.offset)
+    const wasHealed = isAccepted && isLate && ['accepted', 'duplicate'].includes(one.outcome)
+    judged.push(wasHealed ? { ...nothingOf(record), outcome: 'amended' } : one)
+    for (const late of [...accepted].sort((a, b) => a.offset - b.offset)) {
+      const closed = { after: before, through: watermark() }
+      if (late.offset > record.offset)
+        judged.push(...heal(pipeline, late, { closed, judged, record }))
+    }
+  }
+  return judged
+}
+
+/** A record whose day ended in (after, through], the days that the record closed, as if it stood right behind that. */
+function heal(
+  pipeline: Pipeline,
+  late: RawRecord,
+  at: {
+    readonly closed: { readonly after: number; readonly through: number }
+    readonly judged: readonly JudgedRecord[]
+    readonly record: RawRecord
+  },
+): JudgedRecord[] {
+  const lenient = { ...pipeline, time: { ...pipeline.time, allowedLatenessMs: Infinity } }
+  const one = judge(lenient, late, at.judged)
+  invariant(one.day !== undefined, 'what is accepted is an event')
+  const end = dayEnd(pipeline.time.zone, one.day)
+  if (!(end > at.closed.after && end <= at.closed.through)) return []
+  const record = { ...late, offset: at.record.offset }
+  return [{ ...one, record, outcome: one.outcome === 'accepted' ? 'healed' : one.outcome }]
+}
+
+function nothingOf(record: RawRecord): Omit<JudgedRecord, 'outcome'> {
+  return { record, eventTime: undefined, day: undefined, id: undefined, fields: new Map() }
+}
+
 function watermarkAfter(pipeline: Pipeline, judged: readonly JudgedRecord[]): number | undefined {
   const accepted = judged.filter(({ outcome }) => outcome === 'accepted')
   if (accepted.length === 0) return undefined
@@ -80,7 +142,7 @@ function judge(
 ): JudgedRecord {
   const { source, event, time } = pipeline
   const bytes = valueBytes(record)
-  const refused = { record, eventTime: undefined, day: undefined, id: undefined, fields: new Map() }
+  const refused = nothingOf(record)
   if (bytes === null) return { ...refused, outcome: 'tombstone' }
   const root = decode(bytes)
   if (root === undefined) return { ...refused, outcome: 'undecodable' }
@@ -107,7 +169,7 @@ function judge(
     before.some(
       (earlier) =>
         earlier.id === id &&
-        (earlier.outcome === 'accepted' || earlier.outcome === 'duplicate') &&
+        ['accepted', 'healed', 'duplicate'].includes(earlier.outcome) &&
         dayEnd(time.zone, earlier.day ?? NaN) + event.duplicatesWithinMs > watermark,
     )
   return { ...rest, outcome: isDuplicate ? 'duplicate' : 'accepted' }

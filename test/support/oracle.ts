@@ -64,7 +64,9 @@ export interface OracleReject {
   readonly partition: number
   readonly offset: number
   readonly reason:
-    Exclude<Outcome, 'accepted' | 'tombstone' | 'duplicate'> | 'missing_key' | 'bad_field'
+    | Exclude<Outcome, 'accepted' | 'tombstone' | 'duplicate' | 'amended' | 'healed'>
+    | 'missing_key'
+    | 'bad_field'
   readonly views: readonly string[]
   /** Of a too-late record: the tiles that it would have reached. */
   readonly late?: {
@@ -111,6 +113,8 @@ function rejectsOf(pipeline: Pipeline, { partition, judged }: OraclePartition): 
     const fates = pipeline.views.map((view) => ({ view, fate: fateOf(pipeline, view, one) }))
     const at = { partition, offset: record.offset }
     if (outcome === 'tombstone' || outcome === 'duplicate') return []
+    // What is healed is in the late ledger, as what it was there.
+    if (outcome === 'amended' || outcome === 'healed') return []
     if (outcome === 'too_late' && day !== undefined) {
       const reached = fates.filter(({ fate }) => fate === 'folded')
       const entities = reached.map(({ view }) => ({ view: view.name, entity: entityOf(view, one) }))
@@ -158,7 +162,7 @@ export function foldedRecords(
   onFate: (fate: ViewFate) => void = () => undefined,
 ): readonly { readonly entity: readonly Value[]; readonly records: readonly FoldedRecord[] }[] {
   const entities = new Map<string, { entity: readonly Value[]; records: FoldedRecord[] }>()
-  for (const one of judged.filter(({ outcome }) => outcome === 'accepted')) {
+  for (const one of judged.filter(({ outcome }) => ['accepted', 'healed'].includes(outcome))) {
     const fate = fateOf(pipeline, view, one)
     onFate(fate)
     const { record, eventTime, day, fields } = one

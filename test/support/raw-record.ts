@@ -17,6 +17,10 @@ export interface RawPartition {
   readonly origin?: number
   /** Highest watermark that an idle tick claimed: it closes days, and decides nothing else. */
   readonly tickedMs?: number
+  /** Offsets of records that are as if the log did not have them. */
+  readonly dropped?: readonly number[]
+  /** Records that came too late and count all the same; the log may have forgotten them. */
+  readonly accepted?: readonly RawRecord[]
 }
 
 export function valueBytes(record: RawRecord): Uint8Array | null {

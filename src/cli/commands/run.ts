@@ -55,7 +55,8 @@ async function run(call: Call<RunCommandOptions>): Promise<RunTotals> {
     try {
       return await runGeneration(call, pipeline, interrupt)
     } catch (error) {
-      if (!isNewerGeneration(error) || interrupt.signal.aborted) throw error
+      // Also where it was told to stop meanwhile: the next round leaves at once, and says so.
+      if (!isNewerGeneration(error)) throw error
       call.log.info({}, `${error.message.replace(/ \[\w+\]$/, '')}: taking it over`)
       await call.clock.sleep(TAKE_OVER_MS, interrupt.signal)
     }

@@ -82,8 +82,14 @@ function printComparison(out: Output, comparison: PipelineComparison): void {
       )
     }
     if (view.needsVersion) {
+      const next = (view.version.old ?? 0) + 1
       out.line(
-        `  This changes what existing columns mean. Give the view a new version: ${(view.version.old ?? 0) + 1}`,
+        `  This changes what existing columns mean. Give the view a new version: ${view.view}@${next}, beside ${view.view} as it was`,
+      )
+    }
+    if (view.replacesOld) {
+      out.line(
+        `  Version ${view.version.old} is in the file no longer: it would not be written any more`,
       )
     }
     out.line()

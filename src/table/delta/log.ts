@@ -26,7 +26,7 @@ const ATTEMPTS_MAX = 200
 const BACKOFF_MS_FIRST = 2
 const BACKOFF_MS_MAX = 250
 /** A new reader folds at most so many commits. */
-export const CHECKPOINT_EVERY = 50
+const CHECKPOINT_EVERY = 50
 
 export interface LogOptions {
   readonly storage: ObjectStorage
@@ -35,6 +35,8 @@ export interface LogOptions {
   readonly log: Log
   /** A new UUID at each call: for names that no other writer gives. */
   readonly newId: () => string
+  /** Versions from one checkpoint of the log to the next. */
+  readonly checkpointEvery?: number
 }
 
 /** What a commit wants, given the newest snapshot; undefined while the table does not exist. */
@@ -136,7 +138,8 @@ export class DeltaLog {
   /** A reader may come at any version; a checkpoint that fails costs time, not data. */
   async #checkpointIfDue(): Promise<void> {
     const snapshot = this.#snapshot
-    if (snapshot.version === 0 || snapshot.version % CHECKPOINT_EVERY !== 0) return
+    const every = this.#options.checkpointEvery ?? CHECKPOINT_EVERY
+    if (snapshot.version === 0 || snapshot.version % every !== 0) return
     try {
       await writeCheckpoint(this.#place(), snapshot, this.#filter(snapshot))
     } catch (error) {

@@ -184,8 +184,13 @@ export class StopScene implements AsyncDisposable {
   // --- the run -----------------------------------------------------------------------------------------------------
 
   start(...args: readonly string[]): Started {
+    return this.command('run', ...args)
+  }
+
+  /** Of the pipeline that was begun last. */
+  command(...args: readonly string[]): Started {
     const { directory, file } = this.world
-    const run = startCli(directory, ['run', '-f', file, ...args])
+    const run = startCli(directory, [...args, '-f', file])
     this.#running.push(run)
     return run
   }

@@ -1,0 +1,138 @@
+/**
+ * The second half of a publish or a rollback: the record of the generation stands, and the tables follow it. Whoever finds a record whose
+ * tables have not followed carries it out; doing it twice changes nothing.
+ */
+import type { DayIndex } from '../core/day.ts'
+import type { Amendment, GenerationRecord } from '../core/generation.ts'
+import { readRecords } from '../engine/hand-over.ts'
+import { invariant } from '../errors.ts'
+import type { AuditStamp } from './plan.ts'
+import type { PublicationParts, Swap, SwapOrder, SwapOutcome } from './publication-port.ts'
+import type { Replay } from './records.ts'
+import { stagedPlaces } from './staged.ts'
+import { allMade, isFinished, undoneBy } from './standing.ts'
+import type { Made } from './standing.ts'
+import { tablesOf, titlesOf } from './table-names.ts'
+
+export type TableChange = SwapOutcome & { readonly table: string }
+
+export type OnSwap = (table: string, copied: number, files: number) => void
+
+export interface CarryOut {
+  readonly made: Made
+  readonly replay: Replay
+  /** Ascending, the generation's own among them or about to be. */
+  readonly records: readonly GenerationRecord[]
+  readonly record: GenerationRecord
+  readonly onProgress?: OnSwap | undefined
+}
+
+/** What every table has to do for the generation. */
+export async function swapsOf({ tables }: PublicationParts, work: CarryOut): Promise<Swap[]> {
+  const { made, record, records } = work
+  const before = records.filter(({ generation }) => generation < made.generation)
+  const titles = new Set([...before.slice(-1), record].flatMap(titlesOf))
+  const swaps: Swap[] = []
+  for (const title of titles) {
+    for (const table of tablesOf(title)) {
+      const order = orderOf(work, table)
+      if (made.did === 'rollback') {
+        const restored = await tables.restore(order, undoneBy(made, records))
+        swaps.push(restored ?? (await tables.raise(order)))
+      } else if (work.replay.plan.views.includes(title)) swaps.push(await tables.publish(order))
+      else swaps.push(await tables.raise(order))
+    }
+  }
+  return swaps
+}
+
+function orderOf(
+  { made, replay, record, records, onProgress }: CarryOut,
+  table: string,
+): SwapOrder {
+  const { generation, did } = made
+  const { slots } = record
+  const staged = stagedPlaces(replay)
+  const isOwn = record.handOver?.kind === 'own'
+  const reset = did === 'publish' ? resetPartitions(replay, records) : new Map<number, DayIndex>()
+  const { first } = replay.plan.staged
+  return {
+    table,
+    generation,
+    slots,
+    replay: made.replay,
+    // A state that is taken back closes days anew that none of the replay's files is of.
+    covers:
+      did === 'rollback' && !isOwn
+        ? () => true
+        : (place) => staged(place) || (reset.has(place.partition) && place.day >= first),
+    ...(reset.size === 0 ? {} : { complete: reset }),
+    onProgress: (copied, files) => onProgress?.(table, copied, files),
+  }
+}
+
+/**
+ * Partitions whose watermark goes back, with the last day that is closed then: what a dropped record had closed before its time was
+ * never complete, and has no rows until the log closes it.
+ */
+export function resetPartitions(
+  { plan, result }: Pick<Replay, 'plan' | 'result'>,
+  records: readonly GenerationRecord[],
+): Map<number, DayIndex> {
+  const base = records.find(({ generation }) => generation === plan.base)
+  const isNew = (one: Amendment): boolean =>
+    one.kind === 'drop' &&
+    !base?.amendments.some(
+      (each) =>
+        each.kind === 'drop' && each.partition === one.partition && each.offset === one.offset,
+    )
+  const dropped = new Set(plan.record.amendments.filter(isNew).map(({ partition }) => partition))
+  return new Map(
+    result?.partitions
+      .filter(({ partition }) => dropped.has(partition))
+      .map(({ partition, closedDay }) => [partition, closedDay ?? -1]),
+  )
+}
+
+/** The tables' half, and the entry that says so. */
+export async function carryOut(
+  { replays }: PublicationParts,
+  { made, replay }: Pick<CarryOut, 'made' | 'replay'>,
+  { swaps, stamp }: { readonly swaps: readonly Swap[]; readonly stamp: AuditStamp },
+): Promise<TableChange[]> {
+  const changes: TableChange[] = []
+  for (const swap of swaps) changes.push({ table: swap.table, ...(await swap.commit()) })
+  if (isFinished(await replays.get(replay.plan.id), made)) return changes
+  await replays.audit(replay.plan.id, {
+    ...stamp,
+    did: made.did,
+    generation: made.generation,
+    details: { phase: 'done', tables: changes },
+  })
+  return changes
+}
+
+export interface Finished {
+  readonly made: Made
+  readonly tables: readonly TableChange[]
+}
+
+/** Carries out what publishers that died have left, in the order of the generations. */
+export async function finishOthers(
+  parts: PublicationParts,
+  stamp: AuditStamp,
+  onProgress?: OnSwap,
+): Promise<Finished[]> {
+  const records = await readRecords(parts.generations)
+  const finished: Finished[] = []
+  for (const made of allMade(records)) {
+    const replay = await parts.replays.get(made.replay)
+    if (isFinished(replay, made)) continue
+    const record = records.find(({ generation }) => generation === made.generation)
+    invariant(record, `generation ${made.generation} has a record`)
+    const swaps = await swapsOf(parts, { made, replay, records, record, onProgress })
+    const tables = await carryOut(parts, { made, replay }, { swaps, stamp })
+    finished.push({ made, tables })
+  }
+  return finished
+}

@@ -1,0 +1,280 @@
+/**
+ * Where the replay of a partition begins: of all beginnings that give the right values the one that reads least. Pure.
+ *
+ *                    ids are remembered       records count
+ *     log  ──┬──────────────┬───────────────────────┬───────────────┬──────────────> end
+ *          origin      milestone s'            milestone s     first tile that is needed
+ *
+ * A milestone s serves if the largest event time before it lies before the first tile: then no record of that tile, or of a later
+ * one, is before s. Its time is exact. Duplicates are told by the ids since s': bucket end(largest event time at s') +
+ * duplicatesWithin <= watermark at s, so no older id counts any more.
+ */
+import type { Calendar, DayIndex } from '../core/day.ts'
+import { formatDay } from '../core/day.ts'
+import { NO_TIME } from '../core/partition-time.ts'
+import type { TimeState } from '../core/partition-time.ts'
+import type { KnownState, PartitionKnowledge } from './knowledge.ts'
+import type { DayRange, ReplayStart } from './plan.ts'
+
+export type StartKind = ReplayStart['kind']
+export const START_KINDS: readonly StartKind[] = [
+  'origin',
+  'checkpoint',
+  'milestone',
+  'tiles',
+  'live',
+]
+
+/** What a beginning has to provide. */
+export interface StartNeeds {
+  readonly calendar: Calendar
+  readonly outOfOrdernessMs: number
+  /** Undefined: events have no ids. */
+  readonly duplicatesWithinMs: number | undefined
+  /** Days from here on are counted from the log; what is before may be taken from states and tables. */
+  readonly first: DayIndex
+  /** The first day whose tile matters. */
+  readonly firstTile: DayIndex
+  /** Where the generation began to read. */
+  readonly origin: number
+  /** First offset that is judged otherwise than before: what is known of later ones is of no use. Infinity: none. */
+  readonly changesFrom: number
+  /** Milestones hold: the policy is that of the state, and positions are those of its log. */
+  readonly timeHolds: boolean
+  /** Tiles of the tile tables answer what the definitions ask for. */
+  readonly tilesHold: boolean
+  /** Those of checkpoints do, too, which are not kept for longer than the windows of then. */
+  readonly statesHold: boolean
+  /** All that is asked for is in stored tiles and in the live state: nothing is counted anew. */
+  readonly liveHolds: boolean
+  /** The generation that live states have to be of. */
+  readonly generation: number
+  /** Undefined: the cheapest. */
+  readonly wanted: StartKind | undefined
+  readonly allowIncomplete: boolean
+}
+
+export interface ChosenStart {
+  /** Undefined: there is none. */
+  readonly start: ReplayStart | undefined
+  /** Tiles that matter are missing before it. */
+  readonly incomplete: boolean
+  /** By kind, in words, why it does not serve. */
+  readonly refused: ReadonlyMap<StartKind, string>
+}
+
+/** Loading tiles costs more than reading as many records: they are worth it where most of the reading is saved. */
+const TILES_SHARE_MAX = 0.5
+
+export function chooseStart(known: PartitionKnowledge, needs: StartNeeds): ChosenStart {
+  const refused = new Map<StartKind, string>()
+  const found: ReplayStart[] = []
+  for (const kind of START_KINDS) {
+    if (needs.wanted !== undefined && needs.wanted !== kind) continue
+    const start = BEGINNINGS[kind](known, needs)
+    if (typeof start === 'string') refused.set(kind, start)
+    else found.push(start)
+  }
+  const start = cheapest(found, known.log.end)
+  if (start !== undefined) return { start, incomplete: false, refused }
+  if (!needs.allowIncomplete) return { start, incomplete: false, refused }
+  return { start: whatThereIs(known, needs), incomplete: true, refused }
+}
+
+function cheapest(found: readonly ReplayStart[], end: number): ReplayStart | undefined {
+  const live = found.find(({ kind }) => kind === 'live')
+  if (live !== undefined) return live
+  const [tiles] = found.filter(({ kind }) => kind === 'tiles')
+  // The later one of equals is the one that needs more parts.
+  const best = found
+    .filter(({ kind }) => kind !== 'tiles')
+    .reduce<ReplayStart | undefined>(
+      (a, b) => (a === undefined || b.offset > a.offset ? b : a),
+      undefined,
+    )
+  if (best === undefined || tiles === undefined) return best ?? tiles
+  return end - tiles.offset <= (end - best.offset) * TILES_SHARE_MAX ? tiles : best
+}
+
+type Beginning = (known: PartitionKnowledge, needs: StartNeeds) => ReplayStart | string
+
+const BEGINNINGS: Readonly<Record<StartKind, Beginning>> = {
+  origin: originOf,
+  checkpoint: checkpointOf,
+  milestone: milestoneOf,
+  tiles: tilesOf,
+  live: liveOf,
+}
+
+function originOf({ log }: PartitionKnowledge, { origin }: StartNeeds): ReplayStart | string {
+  if (log.start <= origin) return { kind: 'origin', offset: origin }
+  return `the generation began at offset ${origin}, and the log begins at ${log.start} now`
+}
+
+function checkpointOf(
+  { checkpoints, log }: PartitionKnowledge,
+  { calendar, first, changesFrom, statesHold }: StartNeeds,
+): ReplayStart | string {
+  if (!statesHold) return 'definitions or the policy change, so older states are of no use'
+  if (checkpoints.length === 0) return 'none is kept'
+  const firstMs = calendar.startOf(first)
+  const old = checkpoints.filter(
+    ({ time, nextOffset }) =>
+      (time.maxEventTime ?? -Infinity) < firstMs && nextOffset <= changesFrom,
+  )
+  const best = latestOf(old, ({ nextOffset }) => nextOffset)
+  if (best === undefined) return `none is older than ${formatDay(first)}`
+  if (best.nextOffset < log.start)
+    return `the latest that is old enough goes on at offset ${best.nextOffset}, and the log begins at ${log.start} now`
+  return { kind: 'checkpoint', offset: best.nextOffset, checkpoint: best.id }
+}
+
+function milestoneOf(known: PartitionKnowledge, needs: StartNeeds): ReplayStart | string {
+  const start = countingFrom(known, needs, needs.firstTile)
+  return typeof start === 'string' ? start : { kind: 'milestone', ...start }
+}
+
+function tilesOf(known: PartitionKnowledge, needs: StartNeeds): ReplayStart | string {
+  if (!needs.tilesHold) return 'definitions or the policy change, so stored tiles are of no use'
+  const days = storedTiles(known.state, needs)
+  if (days === undefined) return `no tiles of ${formatDay(needs.firstTile)} are stored for good`
+  const start = countingFrom(known, needs, days.last + 1)
+  return typeof start === 'string' ? start : { kind: 'tiles', ...start, tiles: days }
+}
+
+/** Days that the tile tables hold with everything below the state's position. */
+function storedTiles(
+  state: KnownState | undefined,
+  { first, firstTile }: StartNeeds,
+): DayRange | undefined {
+  if (state?.tilesTo === undefined) return undefined
+  const dirty = state.dirty.filter(({ kind, day }) => kind === 'tiles' && day >= firstTile)
+  const last = Math.min(first - 1, state.tilesTo, ...dirty.map(({ day }) => day - 1))
+  return last < firstTile ? undefined : { first: firstTile, last }
+}
+
+/** Where the partition's time is known exactly: at its milestones, and where the state stands. */
+interface Point {
+  readonly offset: number
+  readonly watermark: number
+  readonly maxEventTime: number
+  /** Offset of the record that set it. */
+  readonly maxEventOffset: number
+}
+
+function pointsOf(
+  { milestones, head }: KnownState,
+  { changesFrom, outOfOrdernessMs }: StartNeeds,
+): Point[] {
+  const { maxEventTime, maxEventOffset } = head.time
+  const points: Point[] = milestones.map((each) => ({ ...each, maxEventOffset: each.offset - 1 }))
+  if (maxEventTime !== undefined && maxEventOffset !== undefined) {
+    const watermark = maxEventTime - outOfOrdernessMs
+    points.push({ offset: head.nextOffset, watermark, maxEventTime, maxEventOffset })
+  }
+  return points.filter(({ offset }) => offset <= changesFrom)
+}
+
+function liveOf({ state, log }: PartitionKnowledge, needs: StartNeeds): ReplayStart | string {
+  if (!needs.liveHolds) return 'records are to be counted anew'
+  if (state === undefined) return 'no state is here, and none is kept'
+  if (state.from === 'handed over' || state.head.generation !== needs.generation)
+    return 'the consumer has not run in the present generation yet'
+  if (state.head.nextOffset < log.start)
+    return `the state here goes on at offset ${state.head.nextOffset}, and the log begins at ${log.start} now`
+  return { kind: 'live', offset: state.head.nextOffset }
+}
+
+interface Counting {
+  readonly offset: number
+  readonly countsFrom: number
+  readonly time: TimeState
+}
+
+/** The latest milestone at which no record of `day` or a later one has been, and where ids are remembered from. */
+function countingFrom(
+  { state, log }: PartitionKnowledge,
+  needs: StartNeeds,
+  day: DayIndex,
+): Counting | string {
+  if (!needs.timeHolds) return 'the policy changes, so milestones are of no use'
+  if (state === undefined) return 'nothing is known of the past: no state is here, and none is kept'
+  const usable = pointsOf(state, needs)
+  const counts = latestBefore(usable, needs.calendar.startOf(day))
+  if (counts === undefined) return `the log has closed no day before ${formatDay(day)}`
+  const reads = rememberingFrom(usable, counts, needs)
+  if (reads === undefined)
+    return `ids of events would have to be remembered from the origin on, for offset ${counts.offset}`
+  if (reads.offset >= log.start) {
+    const { offset } = reads
+    return { offset, countsFrom: counts.offset, time: timeAt(counts, state, needs.calendar) }
+  }
+  const what =
+    counts.offset < log.start
+      ? 'the records of'
+      : `the ids of events that came shortly before ${formatDay(day)}, for`
+  return `${what} ${formatDay(day)} need the log from offset ${reads.offset} on, and it begins at ${log.start} now`
+}
+
+function latestBefore(points: readonly Point[], timeMs: number): Point | undefined {
+  return latestOf(
+    points.filter(({ maxEventTime }) => maxEventTime < timeMs),
+    ({ offset }) => offset,
+  )
+}
+
+function rememberingFrom(
+  points: readonly Point[],
+  counts: Point,
+  { calendar, duplicatesWithinMs }: StartNeeds,
+): Point | undefined {
+  if (duplicatesWithinMs === undefined) return counts
+  const forgotten = points.filter(
+    ({ offset, maxEventTime }) =>
+      offset <= counts.offset &&
+      calendar.endOf(calendar.dayOf(maxEventTime)) + duplicatesWithinMs <= counts.watermark,
+  )
+  return latestOf(forgotten, ({ offset }) => offset)
+}
+
+/** The partition's time at a milestone, as the log alone gives it. */
+function timeAt(
+  { maxEventTime, maxEventOffset, watermark }: Point,
+  { head }: KnownState,
+  calendar: Calendar,
+): TimeState {
+  return {
+    ...NO_TIME,
+    maxEventTime,
+    maxEventOffset,
+    closedDay: calendar.dayOf(watermark) - 1,
+    completeFrom: head.time.completeFrom,
+  }
+}
+
+/**
+ * From the first milestone that the log still has, with what tiles there are, or from its beginning: rows say from which day on
+ * they are whole.
+ */
+function whatThereIs({ state, log }: PartitionKnowledge, needs: StartNeeds): ReplayStart {
+  const { calendar, changesFrom, timeHolds, origin, tilesHold } = needs
+  const first = state?.milestones.find(({ offset }) => offset >= log.start && offset <= changesFrom)
+  if (!timeHolds || state === undefined || first === undefined)
+    return { kind: 'origin', offset: Math.max(log.start, origin) }
+  const time = timeAt({ ...first, maxEventOffset: first.offset - 1 }, state, calendar)
+  const completeFrom = Math.max(
+    time.completeFrom ?? -Infinity,
+    calendar.dayOf(first.maxEventTime) + 1,
+  )
+  const { offset } = first
+  const begin = { offset, countsFrom: offset, time: { ...time, completeFrom } }
+  const tiles = tilesHold ? storedTiles(state, needs) : undefined
+  return tiles === undefined ? { kind: 'milestone', ...begin } : { kind: 'tiles', ...begin, tiles }
+}
+
+function latestOf<T>(all: readonly T[], offsetOf: (each: T) => number): T | undefined {
+  return all.reduce<T | undefined>(
+    (a, b) => (a === undefined || offsetOf(b) >= offsetOf(a) ? b : a),
+    undefined,
+  )
+}

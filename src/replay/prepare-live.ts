@@ -1,0 +1,135 @@
+/**
+ * A replay that asks only for what stored tiles hold: a longer window, a derived column, one that had come without its past. It
+ * begins with a copy of the live state, gets the days back that states forget from the tile tables, and reads nothing of the log.
+ *
+ *     tile tables        [=================== first .. last =]
+ *     live state                                         [== what late records and windows of today need ==]
+ *     rows that are due  [=======================================================]  every closed day
+ */
+import { formatSlot, parseSlot } from '../core/dirty-slot.ts'
+import type { DayIndex } from '../core/day.ts'
+import type { ViewPlan } from '../core/view-plan.ts'
+import type { PartitionState, StateHead, TileWrite, ViewState } from '../engine/ports.ts'
+import { TidemarkError } from '../errors.ts'
+import { nothingBut } from './heads.ts'
+import { loadTiles } from './load-tiles.ts'
+import type { DayRange } from './plan.ts'
+import type { StartParts } from './prepare.ts'
+
+/** Slots marked by one commit. */
+const MARKED_MAX = 20_000
+
+/**
+ * The copy is in `state`, as its owner left it; whatever is written here is written again after a crash.
+ * @param ready the head that it is to have at the end
+ * @throws REPLAY_REFUSED, TABLE_*, STATE_*
+ */
+export async function completeLive(
+  parts: StartParts,
+  state: PartitionState,
+  ready: StateHead,
+): Promise<void> {
+  const views = parts.views.map((view) => withLayout(view, ready.views))
+  const stored = await storedDays(parts, state, ready)
+  // Until the last commit the state stays one of the base: a crash begins here again.
+  const base = { ...ready, generation: parts.plan.base, views }
+  for await (const tiles of forgottenTiles(parts, ready, stored)) {
+    await state.commit({
+      ...nothingBut(base),
+      tiles: tiles.map((tile) => inLayout(tile, views, parts.views)),
+    })
+  }
+  const due = dueSlots(parts, { first: stored.first, last: ready.time.closedDay ?? -Infinity })
+  for (let at = 0; at < due.length; at += MARKED_MAX) {
+    const dirty = due.slice(at, at + MARKED_MAX).map((slot) => [slot, 0] as const)
+    await state.commit({ ...nothingBut(base), dirty: new Map(dirty) })
+  }
+  const wanted = new Set(due)
+  const cleared = [...(await state.dirtySlots()).keys()].filter((slot) => !wanted.has(slot))
+  await state.commit({ ...nothingBut({ ...ready, views }), cleared })
+}
+
+/** As the engine notes it: the layout that the view has now is among those that its tiles are read by. */
+function withLayout({ definition, layout }: ViewPlan, known: readonly ViewState[]): ViewState {
+  const { name, version, hash } = definition
+  const before = known.find((view) => view.name === name && view.version === version)
+  const layouts = before?.layouts ?? []
+  const has = layoutIndex(layouts, layout.signature) >= 0
+  return { name, version, hash, layouts: has ? layouts : [...layouts, layout.signature] }
+}
+
+function layoutIndex(layouts: ViewState['layouts'], signature: readonly string[]): number {
+  const text = JSON.stringify(signature)
+  return layouts.findIndex((layout) => JSON.stringify(layout) === text)
+}
+
+/** A loaded tile has the view's own layout as the first one; in this state that may be another. */
+function inLayout(
+  tile: TileWrite,
+  views: readonly ViewState[],
+  plans: readonly ViewPlan[],
+): TileWrite {
+  const index = layoutIndex(
+    views[tile.view]?.layouts ?? [],
+    plans[tile.view]?.layout.signature ?? [],
+  )
+  const bytes = Uint8Array.from(tile.bytes)
+  bytes[1] = index
+  return { ...tile, bytes }
+}
+
+interface StoredDays {
+  /** The first day that has tiles anywhere; Infinity: none has. */
+  readonly first: DayIndex
+  /** The last one of which no slot of tiles waits to be written. */
+  readonly written: DayIndex
+}
+
+async function storedDays(
+  { tiles, views, plan }: StartParts,
+  state: PartitionState,
+  { partition }: StateHead,
+): Promise<StoredDays> {
+  if (tiles === undefined) {
+    throw new TidemarkError(
+      'REPLAY_REFUSED',
+      `replay ${plan.id} answers what is new from the tile tables, and the pipeline has no sinks.offline now. Plan it again: \`tidemark replay plan\``,
+    )
+  }
+  const waiting = [...(await state.dirtySlots()).keys()].map(parseSlot)
+  const days = waiting.filter(({ kind }) => kind === 'tiles').map(({ day }) => day)
+  const firsts = await Promise.all(views.map((view) => tiles.firstDay(view, partition)))
+  return {
+    first: Math.min(...days, ...firsts.map((day) => day ?? Infinity)),
+    written: Math.min(...days.map((day) => day - 1)),
+  }
+}
+
+/** Of days that the state may have dropped: no record can come into them any more, and the tile tables have them for good. */
+async function* forgottenTiles(
+  { tiles, plan, views, records, calendar, time }: StartParts,
+  { partition, time: { maxEventTime } }: StateHead,
+  stored: StoredDays,
+): AsyncGenerator<readonly TileWrite[]> {
+  if (tiles === undefined || maxEventTime === undefined) return
+  const finalDay = calendar.dayOf(maxEventTime - time.outOfOrdernessMs - time.allowedLatenessMs) - 1
+  const base = records.find(({ generation }) => generation === plan.base)
+  const kept = Math.min(...(base?.views.map(({ longestWindow }) => longestWindow) ?? []))
+  const days: DayRange = { first: stored.first, last: Math.min(finalDay - kept, stored.written) }
+  const { slots } = plan.record
+  yield* loadTiles({ tables: tiles, views, partition, days, slots, records })
+}
+
+/** Every row and tile of these days: what is published speaks for whole days. */
+function dueSlots({ views, plan }: StartParts, { first, last }: DayRange): string[] {
+  const due: string[] = []
+  for (const { index: view } of views) {
+    for (let day = first; day <= last; day += 1) {
+      for (let slot = 0; slot < plan.record.slots; slot += 1) {
+        for (const kind of ['rows', 'tiles'] as const)
+          due.push(formatSlot({ kind, view, day, slot }))
+      }
+    }
+  }
+  return due
+}

@@ -1,0 +1,54 @@
+/** What a run of a replay is made of, how it is to be done, and what is told of it meanwhile. */
+import type { Pipeline } from '../core/definition.ts'
+import type { GenerationRecord } from '../core/generation.ts'
+import type { CheckpointStore } from '../engine/checkpoint-port.ts'
+import type { HandOvers } from '../engine/hand-over-port.ts'
+import type { RunParts } from '../engine/parts.ts'
+import type { Milestone } from '../engine/ports.ts'
+import type { TileTables } from './load-tiles.ts'
+import type { Pace } from './pace.ts'
+import type { ReplayPlan } from './plan.ts'
+import type { LiveCopy } from './prepare.ts'
+import type { StagedTable } from './records.ts'
+
+/** States, tables and rejects are the replay's own; nothing in it can reach those of the pipeline. */
+export type ReplayParts = Pick<
+  RunParts,
+  'source' | 'decoder' | 'tables' | 'rejects' | 'clock' | 'log' | 'run' | 'zoneData' | 'amended'
+> & {
+  readonly plan: ReplayPlan
+  readonly pipeline: Pipeline
+  readonly states: Pick<RunParts, 'openState' | 'restoreState' | 'peekState'>
+  /** The pipeline's. */
+  readonly checkpoints: CheckpointStore | undefined
+  /** Undefined: nothing is handed over. */
+  readonly handOvers: HandOvers | undefined
+  /** The pipeline's tile tables. */
+  readonly tiles: TileTables | undefined
+  /** The pipeline's newest state of the plan's base that can be had: a copy, undefined where there is none. */
+  live(partition: number): Promise<LiveCopy | undefined>
+  /** What the pipeline's newest state knows; nothing where there is none. */
+  milestones(partition: number): Promise<readonly Milestone[]>
+  /** All generations so far. */
+  readonly records: readonly GenerationRecord[]
+  /** What the staging tables hold. */
+  staged(): Promise<readonly StagedTable[]>
+}
+
+export interface ReplayOptions {
+  /** Partitions at once. */
+  readonly parallel: number
+  readonly pace: Pace
+  readonly signal: AbortSignal
+  readonly onProgress?: (progress: PartitionReplayProgress) => void
+}
+
+/** Of one partition; what is not told does not move. */
+export interface PartitionReplayProgress {
+  readonly partition: number
+  readonly phase: 'preparing' | 'ids' | 'reading' | 'writing' | 'done'
+  readonly nextOffset: number
+  readonly endOffset: number
+  /** Read by this run. */
+  readonly records: number
+}

@@ -1,0 +1,331 @@
+/**
+ * A live pipeline in memory and replays beside it: planned from what its states know, run to the side, compared with the oracle. The
+ * log may have lost its beginning, and a run may be killed at any durable effect.
+ */
+import { createHash } from 'node:crypto'
+import type { CheckpointStore } from '../../src/engine/checkpoint-port.ts'
+import { readRecords } from '../../src/engine/hand-over.ts'
+import { replayPlace } from '../../src/engine/hand-over-port.ts'
+import type { HandOvers } from '../../src/engine/hand-over-port.ts'
+import { createCheckpointStore } from '../../src/checkpoint/checkpoint-store.ts'
+import { CHECKPOINT_FAULTS } from '../../src/checkpoint/failure.ts'
+import { openHandOvers } from '../../src/cli/open-hand-overs.ts'
+import { parseSlot } from '../../src/core/dirty-slot.ts'
+import type { Pipeline, ViewDefinition } from '../../src/core/definition.ts'
+import { recordText } from '../../src/core/generation.ts'
+import type { Value } from '../../src/core/value.ts'
+import type { RecordSource } from '../../src/engine/ports.ts'
+import { createDecoder } from '../../src/format/decoder.ts'
+import { MemoryGenerations } from '../../src/memory/generations.ts'
+import { MemoryLog } from '../../src/memory/log.ts'
+import { MemoryBucket, MemoryFiles, MemoryObjectStorage } from '../../src/memory/object-storage.ts'
+import { diskOf, MemoryDisk, MemoryPartitionState } from '../../src/memory/state.ts'
+import { MemoryTables } from '../../src/memory/tables.ts'
+import type { PartitionKnowledge } from '../../src/replay/knowledge.ts'
+import type { TileTables } from '../../src/replay/load-tiles.ts'
+import { Pace } from '../../src/replay/pace.ts'
+import { planReplay } from '../../src/replay/plan-replay.ts'
+import type { PlannedReplay } from '../../src/replay/plan-replay.ts'
+import type { ReplayRequest } from '../../src/replay/plan-scope.ts'
+import type { ReplayPlan } from '../../src/replay/plan.ts'
+import type { ReplayResult, StagedTable } from '../../src/replay/records.ts'
+import { runReplay } from '../../src/replay/run.ts'
+import {
+  CrashPoint,
+  Crashed,
+  wrap,
+  crashingRejects,
+  crashingState,
+  crashingTables,
+} from '../support/crash.ts'
+import { memoryRecord, MemoryRejects, readSinks, World } from '../support/engine-run.ts'
+import type { RawPartition } from '../support/raw-record.ts'
+import { stagedDifferences } from '../support/staged-differences.ts'
+import { SILENT } from '../support/silent-log.ts'
+
+/** Of one replay: what survives its processes. */
+export interface ReplayPlace {
+  readonly disks: MemoryDisk[]
+  readonly tables: MemoryTables
+  readonly rejects: MemoryRejects
+}
+
+export class ReplayWorld {
+  readonly live: World
+  readonly partitions: readonly RawPartition[]
+  readonly handOvers: HandOvers
+  checkpoints: CheckpointStore | undefined
+  /** First offset that the log still has. */
+  logStart = 0
+
+  constructor(pipeline: Pipeline, partitions: readonly RawPartition[]) {
+    this.live = new World(pipeline, partitions)
+    this.partitions = partitions
+    this.handOvers = openHandOvers(this.#storage(), pipeline, {
+      clock: this.live.clock,
+      log: SILENT,
+    })
+  }
+
+  get pipeline(): Pipeline {
+    return this.live.pipeline
+  }
+
+  #storage(): MemoryObjectStorage {
+    const { clock } = this.live
+    return new MemoryObjectStorage({
+      bucket: new MemoryBucket(),
+      files: new MemoryFiles(),
+      faults: CHECKPOINT_FAULTS,
+      nowMs: () => clock.wallMs(),
+    })
+  }
+
+  /** The live consumer up to an offset of each partition, and a checkpoint there. */
+  async runLiveTo(count: number): Promise<void> {
+    const begun = this.partitions.map((part) => ({
+      ...part,
+      records: part.records.slice(0, count),
+    }))
+    this.live.change(this.pipeline, begun)
+    await this.live.run()
+    const { clock } = this.live
+    let ids = 0
+    this.checkpoints ??= createCheckpointStore({
+      storage: this.#storage(),
+      pipeline: this.pipeline.name,
+      policy: { keep: 9, keepForMs: 0 },
+      clock,
+      log: SILENT,
+      newId: () => `id-${(ids += 1)}`,
+    })
+    for (const disk of this.live.disks) {
+      const state = await MemoryPartitionState.open(disk)
+      if (state.head === undefined) continue
+      await using snapshot = await state.snapshot()
+      await this.checkpoints.write(snapshot, 'live')
+    }
+    this.live.change(this.pipeline, this.partitions)
+  }
+
+  async plan(wish: Partial<ReplayRequest>): Promise<PlannedReplay> {
+    const stored = (await readRecords(this.live.generations)).at(-1)
+    if (stored === undefined) throw new Error('the live consumer has run')
+    return planReplay(
+      {
+        id: 'test',
+        text: '',
+        range: undefined,
+        views: undefined,
+        onlyRange: false,
+        start: undefined,
+        allowIncomplete: false,
+        amendments: [],
+        audit: { atMs: 0, by: 'test', reason: 'test', software: 'test' },
+        ...wish,
+      },
+      {
+        pipeline: this.pipeline,
+        stored,
+        zoneData: 'test',
+        source: { kind: 'log' },
+        partitions: await this.knowledge(),
+      },
+    )
+  }
+
+  async knowledge(): Promise<PartitionKnowledge[]> {
+    const found: PartitionKnowledge[] = []
+    for (const [partition, disk] of this.live.disks.entries()) {
+      const state = await MemoryPartitionState.open(disk)
+      const { head } = state
+      const end = (this.partitions[partition]?.records.at(-1)?.offset ?? -1) + 1
+      const milestones = await state.milestones()
+      const kept = (await this.checkpoints?.list(partition)) ?? []
+      found.push({
+        partition,
+        log: { start: Math.min(this.logStart, end), end, unit: 'records', recordBytes: 100 },
+        state: head && {
+          from: 'state',
+          head,
+          milestones: milestones.sort((a, b) => a.offset - b.offset || a.day - b.day),
+          dirty: [...(await state.dirtySlots()).keys()].map(parseSlot),
+          tilesTo: await this.#tilesTo(partition),
+        },
+        checkpoints: kept.map(({ id, head: { nextOffset, time } }) => {
+          return { id, nextOffset, time, bytes: 1 }
+        }),
+      })
+    }
+    return found
+  }
+
+  async #tilesTo(partition: number): Promise<number | undefined> {
+    const days: number[] = []
+    for (const { name, version } of this.pipeline.views) {
+      const spec = {
+        name: `${name}_v${version}__tiles`,
+        columns: [],
+        sortedBy: [],
+        generation: 1,
+        metadata: {},
+      }
+      const table = await this.live.tables.open(spec)
+      days.push((await table.complete()).get(partition) ?? -Infinity)
+    }
+    const least = Math.min(...days)
+    return Number.isFinite(least) ? least : undefined
+  }
+
+  place(): ReplayPlace {
+    const disks = this.partitions.map(() => new MemoryDisk())
+    return { disks, tables: new MemoryTables(), rejects: new MemoryRejects() }
+  }
+
+  /** One process of the replay. @returns undefined where it died */
+  async run(
+    plan: ReplayPlan,
+    place: ReplayPlace,
+    { crash = new CrashPoint(Infinity), fetchRecords = (): number => 7, parallel = 2 } = {},
+  ): Promise<ReplayResult | undefined> {
+    const { live, pipeline } = this
+    const { clock } = live
+    const log = this.partitions.map(({ records }) =>
+      records.filter(({ offset }) => offset >= this.logStart).map(memoryRecord),
+    )
+    try {
+      return await runReplay(
+        {
+          plan,
+          pipeline,
+          source: sameLog(new MemoryLog('random', log, { fetchRecords })),
+          decoder: createDecoder(pipeline),
+          amended: live.amended,
+          states: {
+            openState: async (partition) =>
+              crashingState(await MemoryPartitionState.open(place.disks[partition]), crash),
+            peekState: () => Promise.resolve(undefined),
+            restoreState: async (partition, files) => {
+              const disk = await diskOf(files)
+              await crash.effect('restore', async () => void (place.disks[partition] = disk))
+            },
+          },
+          checkpoints: this.checkpoints,
+          handOvers: this.handOvers,
+          tables: crashingTables(place.tables, crash),
+          tiles: this.#tiles(),
+          live: () => Promise.resolve(undefined),
+          milestones: async (partition) =>
+            (await this.knowledge())[partition]?.state?.milestones ?? [],
+          records: await readRecords(live.generations),
+          staged: () => Promise.resolve(this.#staged(plan, place)),
+          rejects: crashingRejects(place.rejects, crash),
+          clock,
+          log: SILENT,
+          run: `replay-${String(clock.now)}`,
+          zoneData: 'test',
+        },
+        { parallel, pace: new Pace(clock, { zone: 'UTC' }), signal: new AbortController().signal },
+      )
+    } catch (error) {
+      if (error instanceof Crashed) return undefined
+      throw error
+    }
+  }
+
+  #tiles(): TileTables {
+    const { tables } = this.live
+    return {
+      firstDay: () => Promise.resolve(undefined),
+      async *rows(view, partition, day) {
+        const rows = tables
+          .rows(`${view.tableName}__tiles`)
+          .filter((each) => each.partition === partition && each.day === day)
+        await Promise.resolve()
+        yield rows.map(({ row, generation }) => ({
+          entity: view.entityColumns.map(({ name }) => row.get(name) as Value),
+          offset: Number(row.get('_offset')),
+          tile: row.get('_tile') as Uint8Array,
+          generation,
+        }))
+      },
+    }
+  }
+
+  #staged({ views }: ReplayPlan, { tables }: ReplayPlace): StagedTable[] {
+    const names = views.map((title) => title.replace('@', '_v'))
+    return names
+      .flatMap((name) => [name, `${name}__tiles`])
+      .map((name) => {
+        const rows = tables.rows(name).map(({ day, partition, row }) => {
+          const values = [...row].filter(([column]) => column !== '_known_at' && column !== '_run')
+          return JSON.stringify([day, partition, values.map(([, value]) => cellText(value))])
+        })
+        const checksum = createHash('sha256').update(rows.sort().join('\n')).digest('hex')
+        return { name, days: undefined, files: 0, rows: rows.length, checksum }
+      })
+  }
+
+  /** The consumer that took the states over, with the tables as they are once the staged days are swapped in. */
+  async handedOver(
+    { id, record }: ReplayPlan,
+    { tables }: ReplayPlace,
+    partitions: readonly RawPartition[],
+  ): Promise<World> {
+    const generations = new MemoryGenerations()
+    await generations.put(record.generation, recordText(record))
+    const next = new World(this.pipeline, partitions, { generations, tables })
+    const states = this.handOvers.states(replayPlace(id))
+    for (const partition of next.disks.keys()) {
+      const [kept] = await states.list(partition)
+      if (kept === undefined) throw new Error(`the state of partition ${partition} is stored`)
+      next.disks[partition] = await diskOf(states.read(kept))
+    }
+    return next
+  }
+
+  /** What the staged rows and tiles differ from what the oracle says of the days that the replay closed. */
+  async differences(
+    { staged, views }: ReplayPlan,
+    place: ReplayPlace,
+    { partitions }: ReplayResult,
+  ): Promise<string> {
+    const isStaged = ({ day, partition }: { day: number; partition: number }): boolean =>
+      day >= staged.first &&
+      day <= Math.min(staged.last, partitions[partition]?.closedDay ?? -Infinity)
+    const isWritten = ({ name, version }: ViewDefinition): boolean =>
+      views.includes(`${name}@${version}`)
+    const { disks, online } = this.live
+    const sinks = await readSinks({ disks, online, pipeline: this.pipeline, ...place })
+    return stagedDifferences(this.pipeline, this.partitions, { isStaged, isWritten }, sinks)
+  }
+
+  /** The same of all views of a consumer from a day on. */
+  async differencesFrom(
+    first: number,
+    next: World,
+    partitions: readonly RawPartition[],
+  ): Promise<string> {
+    const isStaged = ({ day }: { day: number }): boolean => day >= first
+    return stagedDifferences(this.pipeline, partitions, { isStaged }, await next.sinks())
+  }
+}
+
+/** A log in memory is named after its first record; this one has forgotten its first ones. */
+function sameLog(log: RecordSource): RecordSource {
+  return wrap(log, {
+    open: async (partition, offset) => {
+      const reader = await log.open(partition, offset)
+      return wrap(reader, { identity: () => Promise.resolve(undefined) })
+    },
+  })
+}
+
+function cellText(value: unknown): string {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
+  return typeof value === 'bigint'
+    ? `${value}n`
+    : Object.is(value, -0)
+      ? '-0'
+      : JSON.stringify(value)
+}
