@@ -7,12 +7,12 @@ import type { Pipeline } from '../src/core/definition.ts'
 import { loadPipeline } from '../src/definition/load.ts'
 import { FileLogWriter } from '../src/source/file-log-writer.ts'
 import { createRandom } from './random.ts'
-import { partitionOf } from './workload.ts'
+import { slotOf } from '../src/core/slot.ts'
 
 export const DAY_MS = 86_400_000
 /** 2025-01-01, days since 1970-01-01. */
 export const FIRST_DAY = 20_089
-const PARTITIONS = 4
+const PARTITIONS = 2
 
 export interface DailyLog {
   readonly directory: string
@@ -34,7 +34,7 @@ export async function appendDays(
       const random = createRandom(day)
       for (let i = 0; i < eventsPerDay; i += 1) {
         const user = `u${random.below(users)}`
-        append(writers[partitionOf(user)], {
+        append(writers[slotOf(user, PARTITIONS)], {
           user,
           timeMs: day * DAY_MS + Math.floor((i / eventsPerDay) * DAY_MS),
           kind: random.below(100),

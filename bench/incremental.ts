@@ -19,6 +19,8 @@ const HISTORIES = [90, 180, 360]
 const USERS_PER_EVENT = 0.5
 /** The events of the default size are those of the longest history and the day after it. */
 const DAYS_MAX = 361
+/** Below so many events there are fewer days instead of fewer events on each. */
+const EVENTS_WHOLE = 100_000
 
 export const incrementalCases: readonly BenchCase[] = HISTORIES.map((days) => ({
   name: `one day after ${days} days, windows of ${WINDOW}: the incremental step`,
@@ -26,9 +28,11 @@ export const incrementalCases: readonly BenchCase[] = HISTORIES.map((days) => ({
 }))
 
 /** Counts the records of the new day; what the refresh takes in the same run is among the notes. */
-function measureStep({ events }: BenchOptions, days: number): Promise<Measured> {
+function measureStep({ events }: BenchOptions, history: number): Promise<Measured> {
+  const share = Math.min(1, events / EVENTS_WHOLE)
+  const days = Math.ceil(history * share)
   return inPlace(async (place) => {
-    const eventsPerDay = Math.ceil(events / DAYS_MAX)
+    const eventsPerDay = Math.ceil(events / (DAYS_MAX * share))
     const directory = path.join(place, 'log')
     const users = Math.ceil(eventsPerDay * USERS_PER_EVENT)
     const log: DailyLog = { directory, eventsPerDay, users }

@@ -41,8 +41,11 @@ export async function checkEnd(world: World, ends: readonly EndState[]): Promise
   )
   const ahead = await valuesAhead(world, ends)
   const differences = sinkDifferences(oracle, await readSinks(world, storage, oracle))
+  const skipped = world.machines.flatMap((machine) => [...machine.skipped])
   return [
-    ...differences.filter((line) => !ahead.some((place) => line.startsWith(place))),
+    ...differences
+      .filter((line) => !ahead.some((place) => line.startsWith(place)))
+      .filter((line) => !isRefusedElsewhere(line, skipped)),
     ...histories.flat().filter((problem) => !isOfTickedDay(world, problem)),
     ...ends.flatMap(({ partition, milestones }) => {
       const judged = oracle.partitions.find((one) => one.partition === partition)
@@ -51,6 +54,12 @@ export async function checkEnd(world: World, ends: readonly EndState[]): Promise
     ...(await markerProblems(world, ends)),
     ...checkpointProblems(world),
   ]
+}
+
+/** A reject of a record that only a replay has judged. */
+function isRefusedElsewhere(line: string, skipped: readonly string[]): boolean {
+  const [, partition = '', offset = ''] = /^rejects \[(\d+)\]@(\d+): missing/.exec(line) ?? []
+  return skipped.includes(`${partition}@${offset}`)
 }
 
 /** Somebody has closed days that the owner has not: its clock ran ahead, and it is no owner any more. */

@@ -26,8 +26,12 @@ export class Director {
     this.#handlers = this.#makeHandlers()
     const { endMs } = world.timeline
     for (const [kind, count] of Object.entries(world.plan.events)) {
-      for (let i = 0; i < count; i += 1)
-        world.scheduler.after(this.#chance.between(0, endMs), () => this.#strike(kind as EventKind))
+      // A replay takes its time.
+      const lastMs = kind === 'replay' ? endMs * 0.6 : endMs
+      for (let i = 0; i < count; i += 1) {
+        const atMs = this.#chance.between(0, lastMs)
+        world.scheduler.after(atMs, () => this.#strike(kind as EventKind))
+      }
     }
     this.#saveNowAndThen()
   }

@@ -19,6 +19,8 @@ export type Furthest = Map<number, number>
 export class Machine {
   readonly name: string
   readonly files = new MemoryFiles()
+  /** Records that only the replay has judged whose state was handed over here: what it refused is in its own ledger. */
+  readonly skipped = new Set<string>()
   /** How wrong its wall clock is. */
   wallShiftMs = 0
   readonly #states = new Map<number, StateDirectory>()
@@ -104,9 +106,7 @@ export class Machine {
         { place: 'disk', name: 'state restore', isDurable: true, detail: `[${partition}]` },
         async () => {
           directory.disk = disk
-          // What was handed over is durable, however far nobody has come by himself.
-          const { nextOffset = 0 } = JSON.parse(disk.head ?? '{}') as Partial<StateHead>
-          this.#furthest.set(partition, Math.max(nextOffset, this.#furthest.get(partition) ?? 0))
+          this.#noteRestored(partition, disk, generation)
         },
       )
       this.#coverage.hit('path state restored from a checkpoint')
@@ -149,6 +149,18 @@ export class Machine {
     if (dirty.size > 0) path('dirty slots found at opening')
     if (online?.scan !== undefined) path("scan's place found at opening")
     if (time.tickCloses.length > 0) path('ticked days found at opening')
+  }
+
+  /** What was handed over is durable, however far nobody has come by himself. */
+  #noteRestored(partition: number, { head }: MemoryDisk, generation: number | undefined): void {
+    const { nextOffset = 0 } = JSON.parse(head ?? '{}') as Partial<StateHead>
+    const furthest = this.#furthest.get(partition) ?? 0
+    this.#furthest.set(partition, Math.max(nextOffset, furthest))
+    if (generation === undefined) return
+    const where = nextOffset > furthest ? 'ahead of' : nextOffset < furthest ? 'behind' : 'at'
+    this.#coverage.hit(`path state handed over ${where} the furthest owner`)
+    for (let offset = furthest; offset < nextOffset; offset += 1)
+      this.skipped.add(`${partition}@${offset}`)
   }
 
   #directory(partition: number): StateDirectory {

@@ -27,6 +27,7 @@ import { Network } from './network.ts'
 import { onlineClient } from './online-client.ts'
 import { MemoryParquet } from './parquet-engine.ts'
 import { Process } from './process.ts'
+import { keptPosition } from './publish.ts'
 import { CHECKPOINT_EVERY } from './rival.ts'
 import type { World } from './world.ts'
 
@@ -71,7 +72,12 @@ export class Member {
     const onProgress = (progress: RunProgress): void => {
       this.progress = progress
     }
-    const options = { untilEnd: false, signal: this.#stop.signal, onProgress, progressEveryMs: 1_000 }
+    const options = {
+      untilEnd: false,
+      signal: this.#stop.signal,
+      onProgress,
+      progressEveryMs: 1_000,
+    }
     runPipeline(partsOf(world, this.process, { machine, pipeline }), options).then(
       () => this.#over({ kind: 'left' }),
       (error: unknown) => this.#over({ kind: 'failed', error }),
@@ -143,6 +149,7 @@ function partsOf(
     openState: async (partition) => {
       const state = await machine.open(process, network, partition)
       scans.set(partition, state.head?.online?.scan)
+      world.kept.set(`${process.name} ${partition}`, keptPosition(world, partition))
       return state
     },
     restoreState: (partition, files, generation) =>

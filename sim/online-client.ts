@@ -65,7 +65,9 @@ export function onlineClient(parts: OnlineClientParts): OnlineStore {
       )
     },
     forgetMarker: (partition) =>
-      ask('forget marker', { detail: `[${partition}]` }, () => server.store.forgetMarker(partition)),
+      ask('forget marker', { detail: `[${partition}]` }, () =>
+        server.store.forgetMarker(partition),
+      ),
     walk: (view, partition, cursor, limit) =>
       ask('walk', { detail: `${view} [${partition}]` }, () =>
         server.walk(view, partition, cursor, Math.min(limit, WALK_PAGE_MAX)),

@@ -18,6 +18,8 @@ export interface OnlineServerParts {
   readonly nowMs: () => number
   readonly coverage: Coverage
   readonly oracle: PrefixOracle
+  /** Up to where a process must have read before it tells anything: what it replaced had come so far. */
+  keptOf(process: string, partition: number): number
   readonly onViolation: (what: string) => void
 }
 
@@ -37,6 +39,7 @@ export class OnlineServer {
 
   async write(process: string, values: readonly OnlineValue[]): Promise<OnlineWriteResult> {
     const { coverage, oracle, onViolation } = this.#parts
+    for (const value of values) this.#checkPassed(process, value)
     const lost = this.#losesNextWrite ? this.store.snapshot() : undefined
     const result = await this.store.write(values)
     if (result.refused > 0) coverage.hit('path online write refused by version')
@@ -54,6 +57,20 @@ export class OnlineServer {
       this.store.restart(lost)
     }
     return result
+  }
+
+  /** Another generation may begin anew, but readers never see less of the log than what was handed over knew. */
+  #checkPassed(
+    process: string,
+    { view, entity, version, partition, eventTime }: OnlineValue,
+  ): void {
+    const before = this.#seen.get(`${view} ${entity}`)
+    if (before === undefined || eventTime === undefined) return
+    if (version.generation <= before.generation || version.offset >= before.offset) return
+    if (before.offset < this.#parts.keptOf(process, partition))
+      this.#parts.onViolation(
+        `${process} told ${view} ${entity} up to ${text(version)} before it had passed ${text(before)}`,
+      )
   }
 
   async #look(view: string, entity: string): Promise<void> {

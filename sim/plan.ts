@@ -92,7 +92,7 @@ function drawDeaths(chance: Chance): Map<string, number> {
   const deaths = new Map<string, number>()
   if (chance.happens(0.3)) return deaths
   const favourites: string[] = chance.shuffled(CONSUMER_EFFECTS).slice(0, chance.integer(2, 6))
-  if (chance.happens(0.2))
+  if (chance.happens(0.12))
     favourites.push(...chance.shuffled(REPLAY_EFFECTS).slice(0, chance.integer(2, 5)))
   for (const name of favourites) deaths.set(name, chance.pick([0.03, 0.2, 0.6]))
   return deaths
@@ -102,7 +102,7 @@ function drawDeaths(chance: Chance): Map<string, number> {
 function eventsFor(deaths: ReadonlyMap<string, number>): Partial<Record<EventKind, number>> {
   return {
     ...((deaths.has('table checkpoint') || deaths.has('table pointer')) && { 'rival commits': 2 }),
-    ...(REPLAY_EFFECTS.some((name) => deaths.has(name)) && { replay: 2 }),
+    ...(REPLAY_EFFECTS.some((name) => deaths.has(name)) && { replay: 1 }),
     ...(deaths.has('state restore') && { 'disk lost': 3 }),
   }
 }

@@ -12,6 +12,27 @@ export function generationRecords({ tables }: World): string[] {
   return [...tables.contents.keys()].filter((path) => path.startsWith(FOLDER)).sort()
 }
 
+/** Where the furthest owner stood that the last hand-over of states has replaced, as far as it is kept by now. */
+export function keptPosition(world: World, partition: number): number {
+  const { contents } = world.tables
+  const handedOver = generationRecords(world).findLast(
+    (path) =>
+      (
+        JSON.parse(Buffer.from(contents.get(path)?.bytes ?? '{}').toString('utf8')) as {
+          handOver?: { kind: string }
+        }
+      ).handOver?.kind === 'states',
+  )
+  const generation = Number(/(\d+)\.json$/.exec(handedOver ?? '')?.[1])
+  const folder = `_tidemark/states/replaced/${generation}/`
+  const manifest = `/partition-${String(partition).padStart(5, '0')}/checkpoints/`
+  const kept = [...contents]
+    .filter(([path]) => path.startsWith(folder) && path.includes(manifest))
+    .filter(([, { bytes }]) => Buffer.from(bytes).includes('"checkpoint":{'))
+    .map(([path]) => Number(/\/\d+-(\d+)-[^/]*$/.exec(path)?.[1]))
+  return Math.max(-Infinity, ...kept)
+}
+
 export function publishGeneration(world: World): void {
   const { tables, trace, coverage, wallMs } = world
   const last = generationRecords(world).at(-1)

@@ -40,7 +40,7 @@ const REFUSING: ReadonlySet<ErrorCode> = new Set(['REPLAY_REFUSED', 'USAGE'])
 
 /** A step that is not done by then never will be. */
 const ATTEMPTS_MAX = 60
-/** Whoever waits for owners to take a generation over gives up. */
+/** Who asks for days that cannot be replayed asks for others; who waits for owners to take a generation over gives up. */
 const REFUSALS_MAX = 6
 
 /** Where a replay is to begin; `auto`: where it reads least. */
@@ -71,8 +71,7 @@ export class ReplayJob {
     const { id } = plan
     const ran = await this.#step('run', (tools) => this.#run(tools, plan))
     if (ran === undefined) return
-    await this.#pause(40_000)
-    if (this.#world.faults.isCalm) return
+    await this.#pause(10_000)
     const published = await this.#step('publish', async (tools) => {
       const { stamp } = tools
       const parts = publicationParts(tools, this.#live)
@@ -130,7 +129,9 @@ export class ReplayJob {
       .filter(({ timestamp }) => !Number.isNaN(timestamp))
       .map(({ timestamp }) => civilDay(pipeline.time.zone, timestamp))
     if (days.length === 0) return { first: 0, last: OPEN_DAY }
-    const first = this.#chance.pick(days) - this.#chance.integer(0, 3)
+    // What is long past is final, so that rows alone can be published.
+    const oldest = Math.min(this.#chance.pick(days), this.#chance.pick(days))
+    const first = (isShort ? oldest : this.#chance.pick(days)) - this.#chance.integer(0, 3)
     const length = isShort ? this.#chance.integer(0, 2) : this.#chance.pick([3, 20, Infinity])
     return { first, last: Math.min(OPEN_DAY, first + length) }
   }
@@ -155,10 +156,9 @@ export class ReplayJob {
     act: (tools: ReplayTools) => Promise<T | undefined>,
   ): Promise<T | undefined> {
     const { faults } = this.#world
-    const isOptional = (): boolean => step !== 'publish' && step !== 'rollback'
     let refusals = 0
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-      if (faults.isCalm && isOptional()) return undefined
+      if (faults.isCalm && step === 'plan') return undefined
       const end = await this.#attempt(step, act)
       if (end.kind === 'done') return end.value
       if (attempt > 0 || end.kind === 'killed') this.#hit(`replay ${step} again`)
@@ -168,14 +168,14 @@ export class ReplayJob {
         if (code !== undefined && REFUSING.has(code)) {
           refusals += 1
           this.#hit(`replay ${step} refused`)
-          const isPatient = step === 'rollback' && refusals < REFUSALS_MAX
+          const isPatient = step !== 'publish' && step !== 'run' && refusals < REFUSALS_MAX
           if (!isPatient) return undefined
         } else if (code === undefined || !PASSING.has(code)) {
           this.#world.violation(`${step} of ${this.#name} ended with ${textOf(error)}`)
           return undefined
         }
       }
-      await this.#pause(10_000)
+      await this.#pause(4_000)
     }
     this.#world.violation(`${step} of ${this.#name} never ends`)
     return undefined

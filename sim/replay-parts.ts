@@ -1,7 +1,6 @@
 /** What a command of a replay is made of, in one process of the simulated world: the shipping planner, run and publisher over its network. */
 import { openHandOvers, type KeptHandOvers } from '../src/cli/open-hand-overs.ts'
-import { openPublicationTables } from '../src/cli/open-publication.ts'
-import { stagingFolder } from '../src/cli/open-replays.ts'
+import { openPublicationTables, stagingFolder } from '../src/cli/publication-tables.ts'
 import type { PublicationParts } from '../src/replay/publication-port.ts'
 import type { AuditStamp, ReplayPlan } from '../src/replay/plan.ts'
 import type { StagedTable } from '../src/replay/records.ts'

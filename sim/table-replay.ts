@@ -221,14 +221,20 @@ export class TableReplay {
   /** @returns the slot that it remembers as emptied, if it does */
   #setTransaction(txn: Txn): string | undefined {
     const { appId, version } = txn
+    const before = this.transactions.get(appId)
     this.transactions.set(appId, txn)
+    if (appId === `tidemark/${this.table}/swapped`) {
+      if (before !== undefined && version <= before.version)
+        this.#tell(`swapped for generation ${version}, after ${before.version}`)
+      return undefined
+    }
     const partition = parseControl(this.table, appId)
     if (partition !== undefined) {
-      const before = this.complete.get(partition) ?? -Infinity
-      if (version < before)
-        this.#tell(`complete days of partition ${partition} go from ${before} to ${version}`)
+      const known = this.complete.get(partition) ?? -Infinity
+      if (version < known)
+        this.#tell(`complete days of partition ${partition} go from ${known} to ${version}`)
       this.complete.set(partition, version)
-      this.#raised.push({ partition, before, day: version })
+      this.#raised.push({ partition, before: known, day: version })
       return undefined
     }
     const emptied = parseEmptiedSlot(this.table, appId)

@@ -41,6 +41,8 @@ export class World {
   readonly damaged = new Set<string>()
   readonly rejects = new Map<string, Reject>()
   readonly coordinator: GroupCoordinator
+  /** By process and partition: how far the owner had come whose state was replaced, when it opened its own. */
+  readonly kept = new Map<string, number>()
   /** Replays that somebody is at. */
   readonly replays = new Set<string>()
   /** Faults go on until then at least. */
@@ -68,6 +70,7 @@ export class World {
       nowMs: () => Math.floor(this.wallMs + this.storeShiftMs),
       coverage: this.coverage,
       oracle: new PrefixOracle(this.pipeline, this.scenario.partitions),
+      keptOf: (process, partition) => this.kept.get(`${process} ${partition}`) ?? -Infinity,
       onViolation: (what) => this.violation(what),
     })
     this.coordinator = new GroupCoordinator({

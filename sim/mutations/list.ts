@@ -3,6 +3,7 @@
  * in a copy of the tree and lets the simulator run: a seed must fail. A unit test keeps each search text findable.
  */
 import { CHECKPOINT_MUTATIONS } from './checkpoints.ts'
+import { HAND_OVER_MUTATIONS } from './hand-over.ts'
 import { LOG_MUTATIONS } from './log.ts'
 import type { SimulatedMutation } from './mutation.ts'
 import { ONLINE_MUTATIONS } from './online.ts'
@@ -15,4 +16,5 @@ export const SIMULATED_MUTATIONS: readonly SimulatedMutation[] = [
   ...ONLINE_MUTATIONS,
   ...TABLE_MUTATIONS,
   ...CHECKPOINT_MUTATIONS,
+  ...HAND_OVER_MUTATIONS,
 ]

@@ -111,9 +111,9 @@ export class ArchiveSource implements RecordSource {
       base,
     }: { readonly partition: number; readonly from: number; readonly base: number },
   ): AsyncGenerator<readonly ArchivedRecord[]> {
-    const { storage, selection, columns, formatOf } = this.#parts
+    const { storage, selection, columns } = this.#parts
     await this.#check(file)
-    const format = formatOf(file.path)
+    const format = this.#parts.formatOf(file.path)
     if (format === undefined) throw changed(selection.location, file.path, 'is of no known format')
     await using local = await storage.open(file.path)
     const name = { path: local.path, name: file.path, hive: filePlace(file.path).hive }
@@ -173,9 +173,9 @@ class ArchiveReader implements PartitionReader {
     let bytes = 0
     while (bytes < bytesMax && taken.length < BATCH_RECORDS_MAX) {
       if (this.#left.length === 0) {
-        const { value, done } = await this.#records.next()
-        if (done === true) break
-        this.#left = value
+        const next = await this.#records.next()
+        if (next.done === true) break
+        this.#left = next.value
       }
       let count = 0
       while (count < this.#left.length && bytes < bytesMax && taken.length < BATCH_RECORDS_MAX) {

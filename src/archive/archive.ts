@@ -17,8 +17,18 @@ import type { ObjectStorage } from '../storage/object-storage.ts'
 import { checksumOf, digestOf, unreadable } from './archived-file.ts'
 import { filePlace } from './file-place.ts'
 import { agreement } from './agreement.ts'
+import type { Agreement } from './agreement.ts'
 import { coverageOf } from './coverage.ts'
-import type { ArchiveGap } from './coverage.ts'
+import {
+  higherOffsets,
+  lowerOffsets,
+  needed,
+  oneAfterTheOther,
+  reachesBack,
+  reachesOn,
+  selectedPartitions,
+} from './needed-files.ts'
+import type { SelectedPartition, WantedOffsets } from './needed-files.ts'
 
 const EXAMINED_AT_ONCE = 2
 
@@ -31,24 +41,6 @@ export interface ArchiveParts {
   readonly names: Readonly<Record<string, string>>
   /** Dotted path of the event's time, by the archive's names; undefined where it is no field. */
   readonly eventTime: string | undefined
-}
-
-export interface WantedOffsets {
-  readonly partition: number
-  readonly from: number
-  /** First offset that is not wanted; undefined: all that there are. */
-  readonly to: number | undefined
-}
-
-export interface SelectedPartition {
-  readonly partition: number
-  readonly start: number
-  readonly end: number
-  readonly records: number
-  /** No file has these offsets, and it is more than a log leaves out by itself. */
-  readonly gaps: readonly ArchiveGap[]
-  /** Offsets in between that no file has, gaps included. */
-  readonly absent: number
 }
 
 export interface ArchiveExtent {
@@ -80,10 +72,10 @@ export class Archive {
 
   /** @throws SOURCE_UNREADABLE where there is no file of events */
   static async open(parts: ArchiveParts): Promise<Archive> {
-    const { storage, formatOf } = parts
+    const { storage } = parts
     const found = await storage.list('')
     const files = found.flatMap(({ path, bytes }): (Listed & { day: DayIndex | undefined })[] => {
-      const format = isHidden(path) ? undefined : formatOf(path)
+      const format = isHidden(path) ? undefined : parts.formatOf(path)
       return format === undefined ? [] : [{ path, bytes, format, ...filePlace(path) }]
     })
     if (files.length > 0) return new Archive(parts, files)
@@ -137,23 +129,9 @@ export class Archive {
     readonly selection: ArchiveSelection
     readonly partitions: readonly SelectedPartition[]
   }> {
-    const undated = await this.#examine(this.#undated)
-    const { first = -Infinity, last = Infinity } = days
-    let from = this.#days.findIndex(({ day }) => day >= first)
-    if (from < 0) from = this.#days.length
-    let to = this.#days.findLastIndex(({ day }) => day <= last) + 1
-    if (to < from) to = from
-    const dated = await this.#examine(this.#days.slice(from, to).flatMap(({ files }) => files))
-    const chosen = [...undated, ...dated]
-    const agreed = agreement(this.#parts, chosen)
-    if (agreed.hasPositions) {
-      while (from > 0 && wanted.some((each) => !reachesBack(chosen, each)))
-        chosen.push(...(await this.#examine(this.#days[(from -= 1)]?.files ?? [])))
-      while (to < this.#days.length && wanted.some((each) => !reachesOn(chosen, each)))
-        chosen.push(...(await this.#examine(this.#days[to++]?.files ?? [])))
-    }
+    const { agreed, chosen } = await this.#choose(wanted, days)
     const files = agreed.hasPositions ? needed(chosen, wanted) : oneAfterTheOther(chosen)
-    const { layout, hasInstant, hasPositions } = agreement(this.#parts, chosen)
+    const { layout, hasInstant, hasPositions } = agreed
     const archived = await this.#digested(files)
     return {
       selection: {
@@ -167,6 +145,31 @@ export class Archive {
       },
       partitions: selectedPartitions(archived, hasPositions ? wanted : undefined),
     }
+  }
+
+  /** Files without a day, those of the days, and those before and after until all that is wanted is covered. */
+  async #choose(
+    wanted: readonly WantedOffsets[],
+    { first = -Infinity, last = Infinity }: { readonly first?: DayIndex; readonly last?: DayIndex },
+  ): Promise<{ readonly agreed: Agreement; readonly chosen: readonly Examined[] }> {
+    const begin = this.#days.findIndex(({ day }) => day >= first)
+    let from = begin < 0 ? this.#days.length : begin
+    let to = Math.max(from, this.#days.findLastIndex(({ day }) => day <= last) + 1)
+    const dated = this.#days.slice(from, to).flatMap(({ files }) => files)
+    const chosen = await this.#examine([...this.#undated, ...dated])
+    const take = async (at: number): Promise<void> => {
+      chosen.push(...(await this.#examine(this.#days[at]?.files ?? [])))
+    }
+    const { hasPositions } = agreement(this.#parts, chosen)
+    while (hasPositions && from > 0 && wanted.some((each) => !reachesBack(chosen, each)))
+      await take((from -= 1))
+    while (
+      hasPositions &&
+      to < this.#days.length &&
+      wanted.some((each) => !reachesOn(chosen, each))
+    )
+      await take(to++)
+    return { agreed: agreement(this.#parts, chosen), chosen }
   }
 
   async #examineWhile(
@@ -232,88 +235,6 @@ function isHidden(path: string): boolean {
     .some((part) => part.startsWith('.') || (part.startsWith('_') && !part.includes('=')))
 }
 
-function reachesBack(files: readonly Examined[], { partition, from }: WantedOffsets): boolean {
-  return spansOf(files, partition).some(({ first }) => first <= from)
-}
-
-function reachesOn(files: readonly Examined[], { partition, to }: WantedOffsets): boolean {
-  return to !== undefined && spansOf(files, partition).some(({ last }) => last >= to - 1)
-}
-
-function spansOf(files: readonly Examined[], partition: number): OffsetSpan[] {
-  return files.flatMap(({ facts }) => facts.spans.filter((span) => span.partition === partition))
-}
-
-function needed(
-  files: readonly Examined[],
-  wanted: readonly WantedOffsets[],
-): { file: Examined; spans: readonly OffsetSpan[] }[] {
-  return files
-    .map((file) => ({
-      file,
-      spans: file.facts.spans.filter((span) =>
-        wanted.some(
-          ({ partition, from, to = Infinity }) =>
-            span.partition === partition && span.last >= from && span.first < to,
-        ),
-      ),
-    }))
-    .filter(({ spans }) => spans.length > 0)
-    .sort(byPath)
-}
-
-/** Offsets of an archive without any: the rows of all files, in the order of their paths. */
-function oneAfterTheOther(
-  files: readonly Examined[],
-): { file: Examined; spans: readonly OffsetSpan[] }[] {
-  let base = 0
-  return files
-    .map((file) => ({ file }))
-    .sort(byPath)
-    .map(({ file }) => {
-      const spans = file.facts.spans.map((span) => ({
-        ...span,
-        first: span.first + base,
-        last: span.last + base,
-      }))
-      base += file.facts.spans.reduce((sum, { records }) => sum + records, 0)
-      return { file, spans }
-    })
-}
-
-function selectedPartitions(
-  files: readonly ArchivedFile[],
-  wanted: readonly WantedOffsets[] | undefined,
-): SelectedPartition[] {
-  const spans = files.flatMap((file) => file.spans)
-  const partitions = wanted?.map(({ partition }) => partition) ?? [0]
-  return partitions.flatMap((partition) => {
-    const cover = coverageOf(spans, partition)
-    return cover ? [{ partition, ...cover }] : []
-  })
-}
-
 function byDay(a: { readonly day: DayIndex }, b: { readonly day: DayIndex }): number {
   return a.day - b.day
-}
-
-function byPath(
-  a: { readonly file: { readonly path: string } },
-  b: { readonly file: { readonly path: string } },
-): number {
-  return a.file.path < b.file.path ? -1 : 1
-}
-
-function lowerOffsets(known: readonly OffsetSpan[], spans: readonly OffsetSpan[]): boolean {
-  return spans.some(
-    ({ partition, first }) =>
-      !known.some((span) => span.partition === partition && span.first <= first),
-  )
-}
-
-function higherOffsets(known: readonly OffsetSpan[], spans: readonly OffsetSpan[]): boolean {
-  return spans.some(
-    ({ partition, last }) =>
-      !known.some((span) => span.partition === partition && span.last >= last),
-  )
 }

@@ -3,7 +3,7 @@
  * `2026/01/05`, and columns that only directories have (`source=web`). So files of other days are never opened.
  */
 import type { DayIndex } from '../core/day.ts'
-import { formatDay, parseDay } from '../core/day.ts'
+import { parseDay } from '../core/day.ts'
 
 export interface FilePlace {
   /** Of its directories; undefined where they say none. */
@@ -57,9 +57,4 @@ function decoded(text: string): string {
   } catch {
     return text
   }
-}
-
-export function dayWords(days: { readonly first?: DayIndex; readonly last?: DayIndex }): string {
-  const { first, last } = days
-  return `${first === undefined ? 'the beginning' : formatDay(first)} to ${last === undefined ? 'the end' : formatDay(last)}`
 }

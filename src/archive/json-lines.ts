@@ -58,31 +58,42 @@ async function* records(
   wish: Parameters<ArchiveFormat['records']>[1],
 ): AsyncGenerator<readonly ArchivedRecord[]> {
   const { columns, facts, partition, from } = wish
+  const placeOf = facts.hasPositions ? positionIn(file, columns) : placeAlone
   let number = 0
   for await (const lines of linesOf(file)) {
     const piece: ArchivedRecord[] = []
     for (const bytes of lines) {
       number += 1
       const line = parsed(bytes)
-      const at = facts.hasPositions
-        ? line && positionOf(line, { file, columns, number })
-        : undefined
-      if (facts.hasPositions && at === undefined) throw noPosition(file, number, columns)
-      const offset = at?.offset ?? number - 1
-      if ((at?.partition ?? 0) !== partition || offset < from) continue
-      const timestamp = at?.timestamp ?? instantOf(line?.[columns.timestamp]) ?? NaN
+      const at = placeOf(line, number)
+      if (at.partition !== partition || at.offset < from) continue
+      const isWhole = facts.layout === 'whole' && line !== undefined
       piece.push({
-        offset,
-        timestamp,
+        offset: at.offset,
+        timestamp: instantOf(line?.[columns.timestamp]) ?? NaN,
         key: bytesOf(line?.[columns.key], false),
-        value:
-          facts.layout === 'whole' && line !== undefined
-            ? bytesOf(line[columns.value], columns.isBase64)
-            : bytes,
+        value: isWhole ? bytesOf(line[columns.value], columns.isBase64) : bytes,
       })
     }
     yield piece
   }
+}
+
+type PlaceOf = (
+  line: Line | undefined,
+  number: number,
+) => { readonly partition: number; readonly offset: number }
+
+function positionIn(file: ArchiveFileName, columns: ArchiveColumns): PlaceOf {
+  return (line, number) => {
+    const at = line && positionOf(line, { file, columns, number })
+    if (at === undefined) throw noPosition(file, number, columns)
+    return at
+  }
+}
+
+function placeAlone(_: Line | undefined, number: number): { partition: number; offset: number } {
+  return { partition: 0, offset: number - 1 }
 }
 
 /** Undefined: not an object, which only an archive without positions may have; it is a record that cannot be decoded. */

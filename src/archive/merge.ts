@@ -25,15 +25,7 @@ export async function* mergeByOffset(
   let given = -Infinity
   try {
     for (;;) {
-      let frontier = headOf(lowestOf(cursors))
-      while (
-        waiting[0] !== undefined &&
-        (cursors.length === 0 || waiting[0].span.first <= frontier)
-      ) {
-        const cursor = await openCursor(waiting.shift() as MergedFile)
-        if (cursor !== undefined) cursors.push(cursor)
-        frontier = headOf(lowestOf(cursors))
-      }
+      await openDue(waiting, cursors)
       const lowest = lowestOf(cursors)
       if (lowest === undefined) return
       const others = cursors.filter((cursor) => cursor !== lowest)
@@ -46,6 +38,16 @@ export async function* mergeByOffset(
     }
   } finally {
     for (const { pieces } of cursors) await pieces.return?.()
+  }
+}
+
+/** Files that begin at or before the lowest record at hand; the first one where there is none. */
+async function openDue(waiting: MergedFile[], cursors: Cursor[]): Promise<void> {
+  for (let [next] = waiting; next !== undefined; [next] = waiting) {
+    if (cursors.length > 0 && next.span.first > headOf(lowestOf(cursors))) return
+    waiting.shift()
+    const cursor = await openCursor(next)
+    if (cursor !== undefined) cursors.push(cursor)
   }
 }
 
@@ -71,10 +73,10 @@ async function openCursor(file: MergedFile): Promise<Cursor | undefined> {
 
 async function advance(cursor: Cursor): Promise<boolean> {
   for (;;) {
-    const { value, done } = await cursor.pieces.next()
-    if (done === true) return false
-    if (value.length === 0) continue
-    cursor.piece = value
+    const next = await cursor.pieces.next()
+    if (next.done === true) return false
+    if (next.value.length === 0) continue
+    cursor.piece = next.value
     cursor.at = 0
     return true
   }

@@ -1,7 +1,7 @@
 /** The newest state of a partition that can be had without its owner: that of this machine, copied, or its last checkpoint. */
 import { openStateCopy } from '../leveldb/readers.ts'
 import type { PartitionStateReader } from '../leveldb/readers.ts'
-import type { LiveCopy } from '../replay/prepare.ts'
+import type { LiveCopy } from '../replay/start-parts.ts'
 import { stateDirectory } from './compose.ts'
 import type { OpenReplays } from './open-replays.ts'
 

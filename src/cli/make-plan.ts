@@ -172,7 +172,7 @@ function requestText(options: PlanOptions): string {
 }
 
 /** @throws USAGE, SOURCE_*, REPLAY_REFUSED, and what reading states and tables throws */
-async function gatherFacts(
+export async function gatherFacts(
   { clock, log, progress }: Pick<Call<unknown>, 'clock' | 'log' | 'progress'>,
   open: OpenReplays,
   opened: OpenedParts,

@@ -126,19 +126,11 @@ function joinedSpans(
 ): LogSpan[] {
   return Array.from({ length: partitions }, (_, partition) => {
     const own = archived.get(hasPositions ? partition : 0)
-    const behind = log?.[partition]
-    const unit = behind?.unit ?? 'records'
-    if (own === undefined) return behind ?? { start: 0, end: 0, unit, recordBytes }
+    const behind = log?.[partition] ?? { start: Infinity, end: 0, unit: 'records', recordBytes }
+    if (own === undefined) return { ...behind, start: log === undefined ? 0 : behind.start }
     // A log of its own reaches back as far as anything does; what it holds is found out when its files are chosen.
-    const { start, end } = hasPositions
-      ? own
-      : { start: 0, end: Math.max(own.end, behind?.end ?? 0) }
-    return {
-      start: Math.min(start, behind?.start ?? start),
-      end: Math.max(end, behind?.end ?? end),
-      unit,
-      recordBytes: behind?.recordBytes ?? recordBytes,
-    }
+    const start = hasPositions ? Math.min(own.start, behind.start) : 0
+    return { ...behind, start, end: Math.max(own.end, behind.end) }
   })
 }
 

@@ -19,6 +19,7 @@ import { openCheckpoints } from './open-checkpoints.ts'
 import type { OpenCheckpoints } from './open-checkpoints.ts'
 import { openHandOvers } from './open-hand-overs.ts'
 import type { KeptHandOvers } from './open-hand-overs.ts'
+import { stagingFolder } from './publication-tables.ts'
 import { packageVersion } from './version.ts'
 
 export interface OpenReplays {
@@ -80,11 +81,6 @@ export async function openReplays(
       software: `tidemark ${packageVersion()}`,
     }),
   }
-}
-
-/** Beside the tables, hidden from their readers. */
-export function stagingFolder(id: string): string {
-  return `_tidemark/replays/${id}`
 }
 
 /** A user without a name in the system's list has a number. */

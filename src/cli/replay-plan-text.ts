@@ -88,7 +88,11 @@ function untouchedWords({ first, last }: DayRange): string {
 }
 
 function sourceWords({ source }: ReplayPlan): string {
-  return source.kind === 'log' ? 'the log' : `the archive ${source.location}`
+  if (source.kind === 'log') return 'the log'
+  const { location, files, readsOn, hasPositions } = source
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+  const then = readsOn ? ', then the log' : hasPositions ? '' : ', a log of its own'
+  return `the archive ${location}: ${plural(files.length, 'file')}, ${bytesWords(bytes)}${then}`
 }
 
 function beginWords(start: ReplayStart): string {

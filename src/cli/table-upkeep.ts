@@ -3,6 +3,9 @@ import type { DayIndex } from '../core/day.ts'
 import type { Pipeline } from '../core/definition.ts'
 import { DURATION_PATTERN, parseDuration } from '../definition/units.ts'
 import { TidemarkError } from '../errors.ts'
+import { unfinished } from '../replay/carry-out.ts'
+import { GenerationRecords } from '../storage/generation-records.ts'
+import { StoredReplays } from '../storage/replay-records.ts'
 import { compactTable } from '../table/compact.ts'
 import type { CompactRequest, CompactResult } from '../table/compact.ts'
 import { exportTable } from '../table/export.ts'
@@ -27,6 +30,7 @@ export async function compactTables(call: Call<unknown>, viewName?: string): Pro
   const tables = await existingTables(call, pipeline, opened, viewName)
   const { partitions } = await opened.add(openSource(pipeline, call)).topology()
   const states = await finalDays(pipeline, partitions)
+  await checkNothingUnfinished(tables)
   using progress = call.progress('compact')
   const results: Compacted[] = []
   for (const [index, each] of tables.entries()) {
@@ -45,6 +49,25 @@ export async function compactTables(call: Call<unknown>, viewName?: string): Pro
     results.push(sum)
   }
   tellCompacted(call, results, interrupt.signal.aborted)
+}
+
+/**
+ * A compacted file holds against all of its generation, so days that a publish is still to swap in would not come in any more. Looked
+ * for after the states: one that comes later raises the generation, and what is of theirs is refused.
+ */
+async function checkNothingUnfinished([first]: readonly ViewTable[]): Promise<void> {
+  if (first === undefined) return
+  const { storage } = first.table.options
+  const [left] = await unfinished({
+    replays: new StoredReplays(storage),
+    generations: new GenerationRecords(storage),
+  })
+  if (left === undefined) return
+  const { did, generation, replay } = left.made
+  throw new TidemarkError(
+    'REPLAY_REFUSED',
+    `the ${did} of replay ${replay} (generation ${generation}) has not come to its end, and nothing is compacted meanwhile. Finish it: \`tidemark replay ${did} ${replay}\``,
+  )
 }
 
 /** One request per partition and final day that has more than one file: a stop loses one day's work. */

@@ -70,8 +70,17 @@ export function differenceKeys({ entity }: ComparedColumns): string[] {
   return [DAY, PARTITION, ...entity.map((_, i) => `e${i}`)]
 }
 
-/** Per day, and over all of them (`#day` is null there): what changed, how often and how much. */
-export function countsSql(
+const BY_DAY = `GROUP BY GROUPING SETS ((${DAY}), ()) ORDER BY ${DAY} NULLS FIRST`
+
+/** Per day, and over all of them (`#day` is null there): rows that only one side has, and that changed. */
+export function rowCountsSql(paths: readonly string[]): string {
+  const count = (kind: string): string => `count(*) FILTER (WHERE ${KIND} = '${kind}') AS ${kind}`
+  const counts = ['added', 'removed', 'changed'].map(count).join(', ')
+  return `SELECT ${DAY} AS day, ${counts} FROM ${differenceFilesSql(paths)} ${BY_DAY}`
+}
+
+/** The same of rows that changed: which columns, and how much. Days without such rows are missing. */
+export function columnCountsSql(
   columns: ComparedColumns,
   paths: readonly string[],
   oneIn: number,
@@ -83,15 +92,13 @@ export function countsSql(
   )
   const isFeatureChanged = features.length === 0 ? 'false' : features.join(' OR ')
   return (
-    `SELECT ${DAY} AS day, count(*) FILTER (WHERE ${KIND} = 'added') AS added, ` +
-    `count(*) FILTER (WHERE ${KIND} = 'removed') AS removed, ${ofChanged('count(*)')} AS changed, ` +
-    `${ofChanged('count(*)', isFeatureChanged)} AS features${counts.join('')} ` +
-    `FROM ${differenceFilesSql(paths)} GROUP BY GROUPING SETS ((${DAY}), ()) ORDER BY ${DAY} NULLS FIRST`
+    `SELECT ${DAY} AS day, ${countOf(isFeatureChanged)} AS features${counts.join('')} ` +
+    `FROM ${differenceFilesSql(paths)} WHERE ${KIND} = 'changed' ${BY_DAY}`
   )
 }
 
-function ofChanged(aggregate: string, condition = 'true'): string {
-  return `${aggregate} FILTER (WHERE ${KIND} = 'changed' AND (${condition}))`
+function countOf(condition: string): string {
+  return `count(*) FILTER (WHERE ${condition})`
 }
 
 function columnCounts(
@@ -101,18 +108,18 @@ function columnCounts(
   isSampled: string,
 ): string {
   const [before, after] = [`b${i}`, `a${i}`]
+  const isDifferent = differs(column, before, after)
   const counts =
-    `, ${ofChanged('count(*)', differs(column, before, after))} AS changed${i}` +
-    `, ${ofChanged('count(*)', `${before} IS NULL AND ${after} IS NOT NULL`)} AS filled${i}` +
-    `, ${ofChanged('count(*)', `${before} IS NOT NULL AND ${after} IS NULL`)} AS nulled${i}`
+    `, ${countOf(isDifferent)} AS changed${i}` +
+    `, ${countOf(`${before} IS NULL AND ${after} IS NOT NULL`)} AS filled${i}` +
+    `, ${countOf(`${before} IS NOT NULL AND ${after} IS NULL`)} AS nulled${i}`
   if (!isNumber(column.type)) return counts
   const by = changeSql(column, i)
   const place = [`day: ${DAY}`, `partition: ${PARTITION}`, ...entity.map((_, e) => `e${e}: e${e}`)]
   const row = `{${place.join(', ')}, before: ${before}, after: ${after}, "by": ${by}}`
-  const isDifferent = differs(column, before, after)
   return (
-    `${counts}, ${ofChanged(`arg_max(${row}, ${by})`, isDifferent)} AS largest${i}` +
-    `, ${ofChanged(`quantile_disc(${by}, 0.5)`, `${isDifferent} AND ${isSampled}`)} AS typical${i}`
+    `${counts}, arg_max(${row}, ${by}) FILTER (WHERE ${isDifferent}) AS largest${i}` +
+    `, quantile_disc(${by}, 0.5) FILTER (WHERE ${isDifferent} AND ${isSampled}) AS typical${i}`
   )
 }
 
@@ -127,28 +134,34 @@ function changeSql({ type }: ColumnSpec, i: number): string {
   return type.precision < 38 ? exact : `coalesce(TRY(${exact}), ${rounded})`
 }
 
-/** A row per value that differs: what a person queries, and a program reads without knowing the view. */
+/**
+ * A row per value that differs: what a person queries, and a program reads without knowing the view. In one pass: parts of a
+ * union would be computed side by side, and wait for each other in memory.
+ */
 export function valuesSql(
   view: string,
   columns: ComparedColumns,
   paths: readonly string[],
 ): string {
   const entity = columns.entity.map((column, i) => entityPart(column, `e${i}`)).join(` || '|' || `)
-  return columns.common
-    .map((column, i) => {
-      const number = (value: string): string =>
-        isNumber(column.type) ? `${value}::DOUBLE` : 'NULL::DOUBLE'
-      const change = isNumber(column.type) ? `a${i}::DOUBLE - b${i}::DOUBLE` : 'NULL::DOUBLE'
-      return (
-        `SELECT ${quoteText(view)} AS view, (DATE '1970-01-01' + ${DAY}) AS day, ${PARTITION} AS partition, ` +
-        `${entity} AS entity, ${KIND} AS kind, ${quoteText(column.name)} AS "column", ` +
-        `b${i}::VARCHAR AS before, a${i}::VARCHAR AS after, ${number(`b${i}`)} AS before_number, ` +
-        `${number(`a${i}`)} AS after_number, ${change} AS change FROM ${differenceFilesSql(paths)} ` +
-        `WHERE CASE ${KIND} WHEN 'changed' THEN ${differs(column, `b${i}`, `a${i}`)} ` +
-        `WHEN 'added' THEN a${i} IS NOT NULL ELSE b${i} IS NOT NULL END`
-      )
-    })
-    .join(' UNION ALL ')
+  const values = columns.common.map((column, i) => {
+    const number = (value: string): string =>
+      isNumber(column.type) ? `${value}::DOUBLE` : 'NULL::DOUBLE'
+    const isTold =
+      `CASE ${KIND} WHEN 'changed' THEN ${differs(column, `b${i}`, `a${i}`)} ` +
+      `WHEN 'added' THEN a${i} IS NOT NULL ELSE b${i} IS NOT NULL END`
+    return (
+      `{name: ${quoteText(column.name)}, before: b${i}::VARCHAR, after: a${i}::VARCHAR, ` +
+      `before_number: ${number(`b${i}`)}, after_number: ${number(`a${i}`)}, is_told: ${isTold}}`
+    )
+  })
+  return (
+    `SELECT ${quoteText(view)} AS view, (DATE '1970-01-01' + ${DAY}) AS day, ${PARTITION} AS partition, entity, ` +
+    `${KIND} AS kind, value.name AS "column", value.before AS before, value.after AS after, value.before_number AS before_number, ` +
+    `value.after_number AS after_number, value.after_number - value.before_number AS change FROM (` +
+    `SELECT ${DAY}, ${PARTITION}, ${entity} AS entity, ${KIND}, unnest([${values.join(', ')}]) AS value ` +
+    `FROM ${differenceFilesSql(paths)}) WHERE value.is_told`
+  )
 }
 
 /** As in the keys of the online store. */

@@ -170,7 +170,7 @@ async function nestedType(
 ): Promise<string | undefined> {
   try {
     const [row] = await database.rows(`DESCRIBE SELECT ${field} AS f FROM ${fileSql(file)}`)
-    return row && String(row['column_type'])
+    return row && textOf(row['column_type'])
   } catch {
     return undefined
   }
@@ -244,7 +244,7 @@ async function columnTypes(database: DuckDb, file: ArchiveFileName): Promise<Nam
     file,
     `DESCRIBE SELECT * EXCLUDE (file_row_number) FROM ${fileSql(file)}`,
   )
-  return new Map(rows.map((row) => [String(row['column_name']), String(row['column_type'])]))
+  return new Map(rows.map((row) => [textOf(row['column_name']), textOf(row['column_type'])]))
 }
 
 function fileSql({ path }: ArchiveFileName): string {
@@ -263,7 +263,12 @@ async function read(database: DuckDb, file: ArchiveFileName, sql: string): Promi
 function bytesOf(cell: Cell, isBase64: boolean): Uint8Array | null {
   if (cell === null) return null
   if (cell instanceof Uint8Array) return cell
-  return Buffer.from(String(cell), isBase64 ? 'base64' : 'utf8')
+  return Buffer.from(textOf(cell), isBase64 ? 'base64' : 'utf8')
+}
+
+/** Cells that were cast to text, or come as such. */
+function textOf(cell: Cell | undefined): string {
+  return typeof cell === 'string' ? cell : ''
 }
 
 function lacksOne(file: ArchiveFileName, columns: ArchiveColumns, name: string): TidemarkError {

@@ -66,10 +66,11 @@ function writerOf(kind: Exclude<Leaf['kind'], 'lacking'>): (cell: Cell) => strin
     case 'digits':
     case 'integer':
     case 'boolean':
-      return (cell) => String(cell as Exclude<Cell, object>)
+      return (cell) => (typeof cell === 'object' ? 'null' : String(cell))
     // What JSON cannot hold is an object, which is of the wrong type for any field.
     case 'real':
-      return (cell) => (Number.isFinite(cell) ? String(cell as number) : '{"double":true}')
+      return (cell) =>
+        typeof cell === 'number' && Number.isFinite(cell) ? String(cell) : '{"double":true}'
     case 'date':
       return (day) => JSON.stringify(formatDay(day as number))
     case 'text':

@@ -15,11 +15,12 @@ import type {
 import type { Cell } from './cell.ts'
 import type { DuckDb, Row } from './database.ts'
 import {
-  countsSql,
+  columnCountsSql,
   differenceFilesSql,
   differenceKeys,
   differencesSql,
   KIND,
+  rowCountsSql,
   valuesSql,
 } from './difference-sql.ts'
 import type { BothSides } from './difference-sql.ts'
@@ -53,31 +54,31 @@ export async function countDifferences(
   columns: ComparedColumns,
   paths: readonly string[],
 ): Promise<DifferenceCounts[]> {
-  const files = differenceFilesSql(paths)
-  const [counted] = await database.rows(
-    `SELECT count(*) AS rows FROM ${files} WHERE ${KIND} = 'changed'`,
-  )
-  const oneIn = Math.ceil(Number(counted?.['rows'] ?? 0) / MEDIAN_ROWS_MAX)
-  const rows = await database.rows(countsSql(columns, paths, oneIn))
-  return rows.map((row) => ({
-    day: (row['day'] ?? undefined) as DayIndex | undefined,
-    added: Number(row['added']),
-    removed: Number(row['removed']),
-    changed: Number(row['changed']),
-    changedFeatures: Number(row['features']),
-    columns: Object.fromEntries(
-      columns.common.map(({ name }, i) => [name, columnDifference(row, i, columns)]),
-    ),
-  }))
+  const counted = await database.rows(rowCountsSql(paths))
+  const oneIn = Math.ceil(Number(counted[0]?.['changed'] ?? 0) / MEDIAN_ROWS_MAX)
+  const changes = await database.rows(columnCountsSql(columns, paths, oneIn))
+  return counted.map((row) => {
+    const ofDay = changes.find((each) => each['day'] === row['day']) ?? {}
+    return {
+      day: (row['day'] ?? undefined) as DayIndex | undefined,
+      added: Number(row['added']),
+      removed: Number(row['removed']),
+      changed: Number(row['changed']),
+      changedFeatures: Number(ofDay['features'] ?? 0),
+      columns: Object.fromEntries(
+        columns.common.map(({ name }, i) => [name, columnDifference(ofDay, i, columns)]),
+      ),
+    }
+  })
 }
 
 function columnDifference(row: Row, i: number, { entity }: ComparedColumns): ColumnDifference {
   const largest = row[`largest${i}`] as Readonly<Record<string, Cell>> | null | undefined
   const typical = row[`typical${i}`]
   return {
-    changed: Number(row[`changed${i}`]),
-    filled: Number(row[`filled${i}`]),
-    nulled: Number(row[`nulled${i}`]),
+    changed: Number(row[`changed${i}`] ?? 0),
+    filled: Number(row[`filled${i}`] ?? 0),
+    nulled: Number(row[`nulled${i}`] ?? 0),
     ...(largest && { largest: largestChange(largest, entity.length) }),
     ...(typeof typical === 'number' && { typical }),
   }
@@ -137,7 +138,10 @@ export interface DifferenceFiles {
   readonly paths: readonly string[]
 }
 
-/** One file with a row per value that differs, of all views; by view, column and day. */
+/**
+ * One file with a row per value that differs, of all views, in no order: to keep one, DuckDB would hold what is ready and
+ * waits for its turn, without a bound that matters here.
+ */
 export async function writeValues(
   database: DuckDb,
   views: readonly DifferenceFiles[],
@@ -146,7 +150,12 @@ export async function writeValues(
   const parts = views
     .filter(({ paths, columns }) => paths.length > 0 && columns.common.length > 0)
     .map(({ view, columns, paths }) => valuesSql(view, columns, paths))
-  await database.run(copySql(parts.length > 0 ? parts.join(' UNION ALL ') : NO_VALUES, path))
+  await database.run('SET GLOBAL preserve_insertion_order = false')
+  try {
+    await database.run(copySql(parts.length > 0 ? parts.join(' UNION ALL ') : NO_VALUES, path))
+  } finally {
+    await database.run('SET GLOBAL preserve_insertion_order = true')
+  }
 }
 
 const NO_VALUES =

@@ -78,7 +78,6 @@ export async function rebuildOnline(parts: RebuildParts): Promise<RebuildProgres
           return Promise.resolve(context.committed.nextOffset)
         },
       })
-      if (signal.aborted) break
       slots = { ...slots, slotsDone: slots.slots }
       if (store.incarnation === incarnation) {
         await leaveMarker(parts, context, { incarnation, asOf: scan.asOf })

@@ -73,9 +73,9 @@ async function openFile(
 ): Promise<{ readonly type: types.RecordType; readonly data: AsyncGenerator<AvroRow> }> {
   const stream = createReadStream(file.path)
   const decoder = new avro.streams.BlockDecoder({
-    codecs: { ...named({ null: (bytes) => bytes, ...codecs }), deflate: inflateRaw } as never,
+    codecs: { ...named({ null: (bytes) => bytes, ...codecs }), deflate: inflateRaw },
     parseHook: (schema: unknown) => avroType(schema),
-  } as never)
+  })
   stream.on('error', (error) => decoder.destroy(error))
   decoder.on('close', () => stream.destroy())
   const header = new Promise<types.RecordType>((resolve, reject) => {

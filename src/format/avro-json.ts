@@ -89,7 +89,7 @@ function ofMany(type: Type): Writer {
         .join(',')}}`
   }
   if (type instanceof avro.types.ArrayType) {
-    const write = writerOf(type.itemsType as Type)
+    const write = writerOf(type.itemsType)
     return (value) => `[${(value as unknown[]).map((each) => write(each)).join(',')}]`
   }
   return () => '{"other":true}'

@@ -113,5 +113,7 @@ function isInstant(type: Type): boolean {
 function bytesOf(value: unknown, isBase64: boolean): Uint8Array | null {
   if (value === null || value === undefined) return null
   if (value instanceof Uint8Array) return value
-  return Buffer.from(String(value), isBase64 ? 'base64' : 'utf8')
+  const isPlain =
+    typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint'
+  return Buffer.from(isPlain ? String(value) : '', isBase64 ? 'base64' : 'utf8')
 }

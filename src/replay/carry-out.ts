@@ -117,17 +117,31 @@ export interface Finished {
   readonly tables: readonly TableChange[]
 }
 
+/** Generations that stand, and that the tables do not have wholly yet, ascending. */
+export async function unfinished({
+  replays,
+  generations,
+}: Pick<PublicationParts, 'replays' | 'generations'>): Promise<
+  { readonly made: Made; readonly replay: Replay }[]
+> {
+  const found: { made: Made; replay: Replay }[] = []
+  for (const made of allMade(await readRecords(generations))) {
+    const replay = await replays.get(made.replay)
+    if (!isFinished(replay, made)) found.push({ made, replay })
+  }
+  return found
+}
+
 /** Carries out what publishers that died have left, in the order of the generations. */
 export async function finishOthers(
   parts: PublicationParts,
   stamp: AuditStamp,
   onProgress?: OnSwap,
 ): Promise<Finished[]> {
-  const records = await readRecords(parts.generations)
   const finished: Finished[] = []
-  for (const made of allMade(records)) {
-    const replay = await parts.replays.get(made.replay)
-    if (isFinished(replay, made)) continue
+  const left = await unfinished(parts)
+  const records = await readRecords(parts.generations)
+  for (const { made, replay } of left) {
     const record = records.find(({ generation }) => generation === made.generation)
     invariant(record, `generation ${made.generation} has a record`)
     const swaps = await swapsOf(parts, { made, replay, records, record, onProgress })

@@ -36,7 +36,7 @@ export async function discardReplay(
     confirm,
   }: {
     readonly stamp: AuditStamp
-    confirm?(preview: DiscardPreview): Promise<boolean>
+    readonly confirm?: (preview: DiscardPreview) => Promise<boolean>
   },
 ): Promise<DiscardPreview | undefined> {
   const replay = await parts.replays.get(id)

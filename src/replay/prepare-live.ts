@@ -14,7 +14,7 @@ import { TidemarkError } from '../errors.ts'
 import { nothingBut } from './heads.ts'
 import { loadTiles } from './load-tiles.ts'
 import type { DayRange } from './plan.ts'
-import type { StartParts } from './prepare.ts'
+import type { StartParts } from './start-parts.ts'
 
 /** Slots marked by one commit. */
 const MARKED_MAX = 20_000

@@ -5,47 +5,16 @@
  *
  * A state that is ready, or further, is gone on with. Where the plan begins at the origin there is nothing to prepare.
  */
-import type { Calendar } from '../core/day.ts'
-import type { GenerationRecord } from '../core/generation.ts'
 import { NO_TIME } from '../core/partition-time.ts'
 import type { TimeState } from '../core/partition-time.ts'
-import type { TimePolicy } from '../core/definition.ts'
-import type { ViewPlan } from '../core/view-plan.ts'
-import type { Checkpoint, CheckpointStore } from '../engine/checkpoint-port.ts'
-import type { RunParts } from '../engine/parts.ts'
+import type { Checkpoint } from '../engine/checkpoint-port.ts'
 import type { Milestone, PartitionState, StateHead } from '../engine/ports.ts'
 import { TidemarkError } from '../errors.ts'
 import { emptyHead, nothingBut, originOf, viewStates } from './heads.ts'
 import { loadTiles } from './load-tiles.ts'
-import type { TileTables } from './load-tiles.ts'
-import type { PartitionReplay, ReplayPlan, ReplayStart } from './plan.ts'
+import type { PartitionReplay, ReplayStart } from './plan.ts'
 import { completeLive } from './prepare-live.ts'
-
-/** Disposing it removes the copy. */
-export interface LiveCopy extends AsyncDisposable {
-  files(): AsyncIterable<{ readonly name: string; readonly bytes: Uint8Array }>
-}
-
-export interface StartParts {
-  readonly plan: ReplayPlan
-  /** Of the plan's record. */
-  readonly views: readonly ViewPlan[]
-  readonly calendar: Calendar
-  readonly time: TimePolicy
-  /** Those of the replay, not the pipeline's. */
-  readonly states: Pick<RunParts, 'openState' | 'restoreState'>
-  /** Of the log. */
-  readonly partitions: number
-  /** The pipeline's. */
-  readonly checkpoints: CheckpointStore | undefined
-  /** The pipeline's newest state of the plan's base that can be had: a copy, undefined where there is none. */
-  live(partition: number): Promise<LiveCopy | undefined>
-  /** What the pipeline's newest state knows; nothing where there is none. */
-  milestones(partition: number): Promise<readonly Milestone[]>
-  readonly tiles: TileTables | undefined
-  /** All generations so far. */
-  readonly records: readonly GenerationRecord[]
-}
+import type { StartParts } from './start-parts.ts'
 
 type Counted = Extract<ReplayStart, { readonly kind: 'milestone' | 'tiles' }>
 

@@ -14,15 +14,15 @@ export interface PublicationParts {
   readonly amended: AmendedRecords
   readonly tables: PublicationTables
   /** Whether the log still has the record at `offset` of a partition, or ends there. */
-  reaches(partition: number, offset: number): Promise<boolean>
+  readonly reaches: (partition: number, offset: number) => Promise<boolean>
   /**
    * The state of a partition on this machine, of a generation before `generation`, which nobody is at work with; undefined where
    * there is none. An owner that never came into the generation has kept it.
    */
-  stateBefore(
+  readonly stateBefore: (
     partition: number,
     generation: number,
-  ): Promise<(StateSnapshot & AsyncDisposable) | undefined>
+  ) => Promise<StateSnapshot | undefined>
   /** Provenance of what is written. */
   readonly run: string
 }
@@ -50,7 +50,7 @@ export interface SwapOrder {
   /** Hash slots of a partition's day. */
   readonly slots: number
   readonly replay: string
-  covers(place: Place): boolean
+  readonly covers: (place: Place) => boolean
   /** Last complete days that are taken back, by partition. */
   readonly complete?: ReadonlyMap<number, DayIndex>
   readonly onProgress?: (copied: number, files: number) => void

@@ -8,7 +8,7 @@ import type { Milestone } from '../engine/ports.ts'
 import type { TileTables } from './load-tiles.ts'
 import type { Pace } from './pace.ts'
 import type { ReplayPlan } from './plan.ts'
-import type { LiveCopy } from './prepare.ts'
+import type { LiveCopy } from './start-parts.ts'
 import type { StagedTable } from './records.ts'
 
 /** States, tables and rejects are the replay's own; nothing in it can reach those of the pipeline. */

@@ -98,10 +98,8 @@ function ofItsOwn(plan: ReplayPlan, { selection, partitions }: SelectedArchive):
       `${what}, and no state of it can be continued from the topic. Rows of these days may still be written by the running consumer. Choose days that are final (--days A..B), or give the rows _partition, _offset and _timestamp`,
     )
   const records = partitions.reduce((sum, each) => sum + each.records, 0)
-  const { log: _, ...record } = plan.record
   return {
     ...plan,
-    record: { ...record, segments: plan.record.segments },
     source: { kind: 'archive', ...selection, readsOn: false },
     partitions: [{ partition: 0, start: { kind: 'origin', offset: 0 }, stop: undefined, records }],
     incomplete: true,

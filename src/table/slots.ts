@@ -225,18 +225,6 @@ function* raisedDays(
   }
 }
 
-/** Control entries that go back: only where days were never over (an amendment says so). */
-export function* loweredDays(
-  { table, snapshot, nowMs }: PlanContext,
-  lowered: ReadonlyMap<number, DayIndex>,
-): Iterable<Txn> {
-  for (const [partition, day] of lowered) {
-    const appId = controlId(table, partition)
-    if ((snapshot.transaction(appId) ?? -1) > day)
-      yield { appId, version: day, lastUpdated: nowMs }
-  }
-}
-
 function groupByPartitionDay(changes: readonly SlotChange[]): SlotChange[][] {
   const groups = new Map<string, SlotChange[]>()
   for (const change of changes) {
@@ -266,11 +254,7 @@ function controlPartition(table: string, appId: string): number | undefined {
   return /^\d+$/.test(rest) ? Number(rest) : undefined
 }
 
-function emptySlotId(
-  table: string,
-  generation: number,
-  { day, partition, slot }: SlotKey,
-): string {
+function emptySlotId(table: string, generation: number, { day, partition, slot }: SlotKey): string {
   return `${controlId(table, partition)}/${formatDay(day)}/${slot}/g${generation}`
 }
 

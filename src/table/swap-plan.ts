@@ -35,8 +35,11 @@ export interface SwapRequest {
   /** Of a table that is made where there is none, or that lacks columns. Undefined: of the columns nothing changes. */
   readonly metaData: MetaData | undefined
   /** Every place that changes, given the table as it is; undefined: there is none yet. Others stay as they are. */
-  want(snapshot: Snapshot | undefined): readonly WantedPlace[]
-  /** Last complete days that are taken back, by partition: a watermark that was reset had raised them. */
+  readonly want: (snapshot: Snapshot | undefined) => readonly WantedPlace[]
+  /**
+   * Last complete days, by partition. A publish takes them back to these, where a watermark that was reset had raised them; a rollback
+   * brings them back.
+   */
   readonly complete?: ReadonlyMap<number, DayIndex>
   readonly onProgress?: (copied: number, files: number) => void
 }
@@ -56,7 +59,7 @@ export interface SwapContext {
   readonly request: SwapRequest
   readonly nowMs: number
   /** The action that brings the copy of a file in. */
-  arrival(file: SourceFile): Action
+  readonly arrival: (file: SourceFile) => Action
 }
 
 /** Whether a transaction of this generation, or a later one, was here already. */
@@ -101,7 +104,7 @@ export function planSwap(
     actions: [
       ...raised(table, request, snapshot),
       markOf(table, request.generation, nowMs),
-      ...lowered(context, snapshot),
+      ...controls(context, snapshot),
       ...plans.flatMap(({ actions }) => actions),
     ],
     filesIn: sum(({ filesIn }) => filesIn),
@@ -141,10 +144,11 @@ function raised(table: string, request: SwapRequest, snapshot: Snapshot): Action
   ]
 }
 
-function lowered({ table, request, nowMs }: SwapContext, snapshot: Snapshot): Action[] {
+function controls({ table, request, nowMs }: SwapContext, snapshot: Snapshot): Action[] {
   const now = completeDays(table, snapshot)
+  const direction = request.operation === 'REPLAY ROLLBACK' ? 1 : -1
   return [...(request.complete ?? [])]
-    .filter(([partition, day]) => day < (now.get(partition) ?? -1))
+    .filter(([partition, day]) => (day - (now.get(partition) ?? -1)) * direction > 0)
     .map(([partition, day]) => ({
       txn: {
         appId: controlId(table, partition),

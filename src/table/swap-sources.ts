@@ -17,7 +17,7 @@ export interface SwapSource {
   readonly rows: number
   /** Of the staging table; undefined where columns stay. */
   readonly metaData: MetaData | undefined
-  want(snapshot: Snapshot | undefined): readonly WantedPlace[]
+  readonly want: (snapshot: Snapshot | undefined) => readonly WantedPlace[]
 }
 
 /**
@@ -43,7 +43,11 @@ export async function stagedSource(
 }
 
 /** No table was there before that generation. */
-export type SourceBefore = SwapSource & { readonly version: number }
+export type SourceBefore = SwapSource & {
+  readonly version: number
+  /** Last complete days of then, by partition. */
+  readonly complete: ReadonlyMap<number, DayIndex>
+}
 
 /**
  * What the table said when the first transaction of `generation` came; undefined: it was not there yet.
@@ -65,6 +69,7 @@ export async function sourceBefore(
     (place.day <= (complete.get(place.partition) ?? -Infinity) || had.has(placeKey(place)))
   return {
     version: snapshot.version,
+    complete,
     files,
     rows: rowsOf(snapshot, covers),
     metaData: undefined,

@@ -97,5 +97,5 @@ test.prop([scenarios({ recordsMax: 40 }), fc.integer({ min: 1, max: 9 })], { num
 )
 
 function copyOf(disk: MemoryDisk): MemoryDisk {
-  return Object.assign(new MemoryDisk(), structuredClone({ ...disk }))
+  return Object.assign(new MemoryDisk(), structuredClone(Object.fromEntries(Object.entries(disk))))
 }

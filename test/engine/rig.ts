@@ -18,6 +18,7 @@ import type {
 import { runPipeline } from '../../src/engine/run-pipeline.ts'
 import { TidemarkError } from '../../src/errors.ts'
 import { createDecoder } from '../../src/format/decoder.ts'
+import { MemoryAmended } from '../../src/memory/amended.ts'
 import { MemoryGenerations } from '../../src/memory/generations.ts'
 import { MemoryLog, type MemoryRecord } from '../../src/memory/log.ts'
 import { MemoryOnlineStore } from '../../src/memory/online-store.ts'
@@ -131,6 +132,7 @@ export class Rig {
   online: MemoryOnlineStore
   tables = new MemoryTables()
   generations = new MemoryGenerations()
+  readonly amended = new MemoryAmended()
   readonly rejects = new MemoryRejects()
   /** Done effects of all processes, in order. */
   readonly effects: Effect[] = []
@@ -417,6 +419,7 @@ export class Process {
         }),
         handOvers: rig.handOvers,
         generations,
+        amended: rig.amended,
         rejects: wrap(rejects, {
           write: (some) => effect('rejects', some, () => rejects.write(some)),
         }),

@@ -99,7 +99,7 @@ describe('explain watermark', () => {
     expect(words).toMatch(
       /refused as too_late: 60 of this partition so far, 60 of the 60 events after it/,
     )
-    expect(words).toMatch(/an amendment that drops the position: it comes with replay/i)
+    expect(words).toMatch(/`tidemark watermark reset --reason WHY` drops the record/)
   })
 
   test('a partition without an event holds the days of the pipeline back', () => {

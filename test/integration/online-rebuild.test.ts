@@ -24,7 +24,9 @@ let raw: Redis & Disposable
 /** What the consumer told, each hash whole. */
 let told: ReadonlyMap<string, unknown>
 
-const cli = (...args: string[]): Promise<Ended> => shop.start(args, environment).ended
+function cli(...args: string[]): Promise<Ended> {
+  return shop.start(args, environment).ended
+}
 
 beforeAll(async () => {
   const [kafka, redis] = await Promise.all([sharedKafka(), sharedRedis()])

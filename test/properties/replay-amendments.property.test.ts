@@ -87,7 +87,8 @@ async function differences(
   const views = oracle.views.filter(({ view }) =>
     plan.views.includes(`${view.name}@${view.version}`),
   )
-  const actual = await readSinks({ ...world.live, ...place, pipeline: world.pipeline })
+  const { online } = world.live
+  const actual = await readSinks({ online, ...place, pipeline: world.pipeline })
   const found = sinkDifferences(only({ ...oracle, views }, isStaged), {
     ...actual,
     online: new Map(),

@@ -3,8 +3,7 @@
  * come into generations. A process is a set of adapters on what survives; it may die at any change of a file.
  */
 import { openHandOvers } from '../../src/cli/open-hand-overs.ts'
-import { openPublicationTables } from '../../src/cli/open-publication.ts'
-import { stagingFolder } from '../../src/cli/open-replays.ts'
+import { openPublicationTables, stagingFolder } from '../../src/cli/publication-tables.ts'
 import type { GenerationRecord } from '../../src/core/generation.ts'
 import { recordText } from '../../src/core/generation.ts'
 import { readRecords } from '../../src/engine/hand-over.ts'

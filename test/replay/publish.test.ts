@@ -316,6 +316,23 @@ describe('rollback', () => {
     await expect(world.rollBack()).rejects.toMatchObject({ code: 'USAGE' })
   })
 
+  test('of a watermark that was reset: the days that it had taken back are complete again', async () => {
+    const poisoned = { day: DAY + 30, partition: 0, position: 20, rows: { ann: 30 } }
+    const world = await PublicationWorld.create([...LIVE, poisoned])
+    await world.complete(1, DAY + 30)
+    const amendments = [{ kind: 'drop', partition: 0, offset: 9 }] as const
+    await world.replay('r1', { ...anew(7), handsOver: true, record: { amendments } })
+    await world.publish('r1')
+    await world.ownersCome(2, 25)
+    await world.rollBack()
+    expect(await world.lines()).toEqual([...BEFORE, `${DAY + 30} 0 ann 30`].sort())
+    const complete = await (await world.open(3)).complete()
+    expect([...complete]).toEqual([
+      [0, DAY + 30],
+      [1, DAY + 30],
+    ])
+  })
+
   test('of rows that were swapped in beside the states of owners', async () => {
     const world = await published(false)
     await world.write(2, [{ day: DAY + 2, position: 30, rows: { ann: 30 } }])

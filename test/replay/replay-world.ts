@@ -295,8 +295,8 @@ export class ReplayWorld {
       day <= Math.min(staged.last, partitions[partition]?.closedDay ?? -Infinity)
     const isWritten = ({ name, version }: ViewDefinition): boolean =>
       views.includes(`${name}@${version}`)
-    const { disks, online } = this.live
-    const sinks = await readSinks({ disks, online, pipeline: this.pipeline, ...place })
+    const { online } = this.live
+    const sinks = await readSinks({ online, pipeline: this.pipeline, ...place })
     return stagedDifferences(this.pipeline, this.partitions, { isStaged, isWritten }, sinks)
   }
 

@@ -83,14 +83,10 @@ export async function putAvro(
   }: { readonly schema: object; readonly rows: readonly object[]; readonly codec?: string },
 ): Promise<void> {
   await mkdir(path.dirname(path.join(directory, name)), { recursive: true })
-  const file = avro.createFileEncoder(
-    path.join(directory, name),
-    schema as never,
-    {
-      codec: codec ?? 'null',
-      writeHeader: true,
-    } as never,
-  )
+  const file = avro.createFileEncoder(path.join(directory, name), schema as never, {
+    codec: codec ?? 'null',
+    writeHeader: true,
+  })
   for (const row of rows) file.write(row)
   file.end()
   await finished(file.on('finish', () => undefined) as never)

@@ -1,6 +1,6 @@
 /** An archive in a directory as a log, the way the command line opens one. */
 import { Archive } from '../../src/archive/archive.ts'
-import type { WantedOffsets } from '../../src/archive/archive.ts'
+import type { WantedOffsets } from '../../src/archive/needed-files.ts'
 import { archiveDecoder } from '../../src/archive/archive-decoder.ts'
 import { ArchiveSource } from '../../src/archive/archive-source.ts'
 import { archiveColumns, eventTimeColumn, pipelineOf } from '../../src/archive/pipeline-of.ts'
@@ -11,7 +11,7 @@ import type { DuckDb } from '../../src/duckdb/database.ts'
 import type { ArchiveSelection } from '../../src/engine/archive-port.ts'
 import type { Decoder, RecordSource } from '../../src/engine/ports.ts'
 import { createDecoder } from '../../src/format/decoder.ts'
-import { WatchedStorage } from './archive-files.ts'
+import type { WatchedStorage } from './archive-files.ts'
 
 export interface TestArchive {
   readonly storage: WatchedStorage

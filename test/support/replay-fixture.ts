@@ -3,6 +3,7 @@ import type { ColumnSpec } from '../../src/core/columns.ts'
 import type { Value } from '../../src/core/value.ts'
 import type { ReplayTables } from '../../src/cli/replay-gates.ts'
 import type { Replay } from '../../src/replay/records.ts'
+import type { ObjectStorage } from '../../src/storage/object-storage.ts'
 import { FolderStorage } from '../../src/storage/folder-storage.ts'
 import { DeltaTableStore } from '../../src/table/delta-table.ts'
 import { rowsOf, specOf, TableFixture } from './table-fixture.ts'
@@ -20,18 +21,20 @@ export class ReplayFixture implements AsyncDisposable {
   readonly place: TableFixture
   readonly tables: ReplayTables
 
-  private constructor(place: TableFixture) {
+  private constructor(place: TableFixture, live: ObjectStorage) {
     this.place = place
-    const storage = new FolderStorage(place.options.storage, `_tidemark/replays/${REPLAY_ID}`)
+    const staged = new FolderStorage(live, `_tidemark/replays/${REPLAY_ID}`)
     this.tables = {
       database: place.database,
-      live: place.store(),
-      staged: new DeltaTableStore({ ...place.options, storage }),
+      live: new DeltaTableStore({ ...place.options, storage: live }),
+      staged: new DeltaTableStore({ ...place.options, storage: staged }),
     }
   }
 
-  static async create(): Promise<ReplayFixture> {
-    return new ReplayFixture(await TableFixture.create())
+  /** @param storage of the tables; a temporary directory unless given */
+  static async create(storage?: ObjectStorage): Promise<ReplayFixture> {
+    const place = await TableFixture.create()
+    return new ReplayFixture(place, storage ?? place.options.storage)
   }
 
   async fill(

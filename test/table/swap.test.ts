@@ -42,7 +42,9 @@ async function put(table: FeatureTable, ...slots: SlotRows[]): Promise<void> {
   await table.commit({ generation: table.spec.generation, run: 'test', changes, complete: [] })
 }
 
-const uptoDay: Covers = ({ day }) => day >= DAY && day <= DAY + 1
+function uptoDay({ day }: Parameters<Covers>[0]): boolean {
+  return day >= DAY && day <= DAY + 1
+}
 
 async function publication(
   generation: number,

@@ -53,7 +53,7 @@ async function run(call: Call<ReplayRunOptions>, id: string): Promise<void> {
   const { options, clock, out } = call
   const hours = options.window === undefined ? undefined : parseHours(options.window)
   // Threads that are started later take it over: this comes first.
-  if (options.nice) os.setPriority(LOW_PRIORITY)
+  if (options.nice && os.getPriority() < LOW_PRIORITY) os.setPriority(LOW_PRIORITY)
   const pipeline = await call.pipeline()
   using interrupt = call.interrupt()
   await using opened = new OpenedParts()

@@ -227,8 +227,6 @@ test('a missing file is told by its offsets; one that was changed after the plan
   expect(missing.stderr).toMatch(
     /partition 0: offsets 192 to 215\\n +partition 1: offsets 192 to 215/,
   )
-  const gone = await shop.run('replay', 'run', id)
-  expect(gone.stderr).toMatch(/ds=2026-01-09\/part-0.parquet is gone/)
   const bytes = readFileSync(shop.path('away'))
   bytes[100] = (bytes[100] ?? 0) ^ 1
   writeFileSync(file, bytes)
@@ -236,6 +234,4 @@ test('a missing file is told by its offsets; one that was changed after the plan
   expect(changed.code).toBe(1)
   expect(changed.stderr).toMatch(/part-0.parquet has other bytes.*SOURCE_CHANGED/s)
   renameSync(shop.path('away'), file)
-  await run(id)
-  expect(await differences(id, '2026-01-12', '2026-01-12')).toBe('')
 })

@@ -33,7 +33,7 @@ async function tableRows(pipeline: Pipeline, scratch: string): Promise<Record<st
     const all = await reader.read(`${name}_v${version}`)
     rows[name] = inOrder(
       all.map(({ ds, event_timestamp: end, ...row }) => {
-        const day = Date.parse(String(ds)) / DAY_MS
+        const day = Date.parse(ds as string) / DAY_MS
         expect(end).toBe((day + 1) * DAY_MS)
         const features = Object.entries(row).filter(([column]) => !column.startsWith('_'))
         return { day, ...Object.fromEntries(features) }

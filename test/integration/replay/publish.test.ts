@@ -134,7 +134,7 @@ async function runsOf(...days: string[]): Promise<readonly (readonly string[])[]
   const rows = await tables.read('activity_v1')
   return days.map((day) => {
     const ofDay = rows.filter((row) => row['ds'] === day)
-    return [...new Set(ofDay.map((row) => String(row['_run'])))].sort()
+    return [...new Set(ofDay.map((row) => row['_run'] as string))].sort()
   })
 }
 

@@ -10,6 +10,7 @@ import { systemClock } from '../../../src/cli/system-clock.ts'
 import { loadPipeline } from '../../../src/definition/load.ts'
 import { runPipeline } from '../../../src/engine/run-pipeline.ts'
 import { CliDirectory } from '../../support/cli-process.ts'
+import type { Started } from '../../support/cli-process.ts'
 import { SILENT } from '../../support/silent-log.ts'
 import { TableReader } from '../engine/table-reader.ts'
 import { appendDay } from './month-log.ts'
@@ -48,13 +49,19 @@ const DAYS = 24
 
 const shop = new CliDirectory()
 const log = shop.path('log')
+/** Follows the log with the old file. */
+let consumer: Started | undefined
 
 beforeAll(async () => {
   for (let day = 0; day < DAYS; day += 1) appendDay(log, day)
   await runToEnd(pipelineFile('old.yaml', FIRST))
 })
 
-afterAll(() => shop[Symbol.dispose]())
+afterAll(async () => {
+  consumer?.child.kill('SIGKILL')
+  await consumer?.ended
+  shop[Symbol.dispose]()
+})
 
 function pipelineFile(name: string, views: string): string {
   const file = shop.path(name)
@@ -111,8 +118,8 @@ async function get(file: string, ...args: string[]): Promise<{ view?: string; fe
 test('a longer window comes out of stored tiles, nothing of the log is read, and the consumer with the old file says what to do', async () => {
   const old = shop.path('old.yaml')
   const file = pipelineFile('longer.yaml', LONGER)
-  const consumer = shop.start(['run', '-f', old])
-  await consumer.says('100 %')
+  consumer = shop.start(['run', '-f', old])
+  await consumer.says('at the end of the log')
   const planned = await shop.run('replay', 'plan', '-f', file, '--reason', 'longer', '--json')
   expect(planned, planned.stderr).toMatchObject({ code: 0 })
   const plan = JSON.parse(planned.stdout) as { id: string; partitions: object[]; changes: string[] }

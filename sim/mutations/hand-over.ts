@@ -1,0 +1,130 @@
+/** Bugs in replays that are published beside a running consumer: what owners take over, keep and hold back, and what tables swap. */
+import { edit } from '../../test/mutations/edit.ts'
+import type { SimulatedMutation } from './mutation.ts'
+
+const HAND_OVER = 'src/engine/hand-over.ts'
+const SWAP_PLAN = 'src/table/swap-plan.ts'
+
+export const HAND_OVER_MUTATIONS: readonly SimulatedMutation[] = [
+  {
+    name: 'an owner goes on with its state of the old generation',
+    edits: [
+      edit(
+        HAND_OVER,
+        'return handedOver !== undefined && generation < handedOver.generation',
+        'return handedOver !== undefined && generation < handedOver.generation && generation < 0',
+      ),
+    ],
+  },
+  {
+    name: 'the online store is told before the former position is passed',
+    edits: [
+      edit(
+        'src/engine/online-follower.ts',
+        'return committed.nextOffset < Math.max(heldUntil, told)',
+        'return committed.nextOffset < Math.min(heldUntil, told, 0)',
+      ),
+    ],
+  },
+  {
+    name: 'the state that is replaced is not kept',
+    edits: [
+      edit(
+        HAND_OVER,
+        'const { id, head } = await store.write(snapshot, run)',
+        'if (run !== "") return\n      const { id, head } = await store.write(snapshot, run)',
+      ),
+    ],
+  },
+  {
+    name: 'a handed-over state is read on where the former owner stood',
+    edits: [
+      edit(
+        'src/engine/open-partition.ts',
+        'const reader = await openReader(parts, assignment, head.nextOffset)',
+        'const stood = await formerPosition(parts, { partition: assignment.partition, inheritance: assignment.inheritance, signal: assignment.failed })\n' +
+          '  const reader = await openReader(parts, assignment, Math.max(stood, head.nextOffset))',
+      ),
+    ],
+  },
+  {
+    name: 'a swap overwrites what owners of the new generation have written',
+    edits: [
+      edit(
+        SWAP_PLAN,
+        'return seen.some((each) => compareVersions(each, { generation, position }) >= 0)',
+        'return seen.some((each) => compareVersions(each, { generation, position }) >= Infinity)',
+      ),
+    ],
+  },
+  {
+    name: 'a swap that is carried out again is not recognised',
+    edits: [
+      edit(
+        SWAP_PLAN,
+        'return done !== undefined && done >= generation',
+        'return done !== undefined && done > generation',
+      ),
+    ],
+  },
+  {
+    name: 'a swap does not raise the generation of its table',
+    edits: [
+      edit(
+        SWAP_PLAN,
+        'if (now >= generation && columns === undefined) return []',
+        'if (now >= 0 && columns === undefined) return []',
+      ),
+    ],
+  },
+  {
+    name: 'rows alone are published, and owners forget what they had not written yet',
+    edits: [
+      edit(
+        HAND_OVER,
+        '.filter(({ day }) => ranges.some(({ first, last }) => day >= first && day <= last))',
+        '.filter(({ day }) => ranges.some(({ last }) => day <= last + 1_000))',
+      ),
+    ],
+  },
+  {
+    name: 'days that a replay has not closed are swapped',
+    edits: [
+      edit(
+        'src/replay/staged.ts',
+        'day <= (closed.get(partition) ?? -Infinity)',
+        'day <= (closed.has(partition) ? Infinity : -Infinity)',
+      ),
+    ],
+  },
+  {
+    name: 'what a replay still had to write to its tables is handed over as written',
+    edits: [
+      edit(
+        'src/replay/fold-partition.ts',
+        'writes: { ...plan.staged, views: new Set(plan.views) },',
+        'writes: { ...plan.staged, last: plan.staged.last - 1, views: new Set(plan.views.slice(1)) },',
+      ),
+    ],
+  },
+  {
+    name: 'a publisher that comes second overwrites the record of the first',
+    edits: [
+      edit(
+        'src/storage/generation-records.ts',
+        'if (await this.#storage.putIfAbsent(path, Buffer.from(record))) return record',
+        'await this.#storage.put(path, Buffer.from(record))\n    if (path !== "") return record',
+      ),
+    ],
+  },
+  {
+    name: 'a rollback brings back the tables of before, and not the states',
+    edits: [
+      edit(
+        'src/replay/check-rollback.ts',
+        "return { kind: 'states', place: replacedPlace(made.generation), partitions, by }",
+        "return { kind: 'own', days: { first: 0, last: -1 }, by }",
+      ),
+    ],
+  },
+]

@@ -1,0 +1,36 @@
+/** What the beginning of a replay is made from: the plan, and whatever of the live pipeline can be read without its owner. */
+import type { Calendar } from '../core/day.ts'
+import type { TimePolicy } from '../core/definition.ts'
+import type { GenerationRecord } from '../core/generation.ts'
+import type { ViewPlan } from '../core/view-plan.ts'
+import type { CheckpointStore } from '../engine/checkpoint-port.ts'
+import type { RunParts } from '../engine/parts.ts'
+import type { Milestone } from '../engine/ports.ts'
+import type { TileTables } from './load-tiles.ts'
+import type { ReplayPlan } from './plan.ts'
+
+/** Disposing it removes the copy. */
+export interface LiveCopy extends AsyncDisposable {
+  files(): AsyncIterable<{ readonly name: string; readonly bytes: Uint8Array }>
+}
+
+export interface StartParts {
+  readonly plan: ReplayPlan
+  /** Of the plan's record. */
+  readonly views: readonly ViewPlan[]
+  readonly calendar: Calendar
+  readonly time: TimePolicy
+  /** Those of the replay, not the pipeline's. */
+  readonly states: Pick<RunParts, 'openState' | 'restoreState'>
+  /** Of the log. */
+  readonly partitions: number
+  /** The pipeline's. */
+  readonly checkpoints: CheckpointStore | undefined
+  /** The pipeline's newest state of the plan's base that can be had: a copy, undefined where there is none. */
+  live(partition: number): Promise<LiveCopy | undefined>
+  /** What the pipeline's newest state knows; nothing where there is none. */
+  milestones(partition: number): Promise<readonly Milestone[]>
+  readonly tiles: TileTables | undefined
+  /** All generations so far. */
+  readonly records: readonly GenerationRecord[]
+}
