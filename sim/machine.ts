@@ -13,6 +13,9 @@ interface StateDirectory {
   lockedBy: Process | undefined
 }
 
+/** Told of a state that goes on under a later generation. */
+type OnGeneration = (partition: number, from: number, to: number) => void
+
 /** How far any machine has come, by partition: what an opened state is compared with. */
 export type Furthest = Map<number, number>
 
@@ -26,8 +29,15 @@ export class Machine {
   readonly #states = new Map<number, StateDirectory>()
   readonly #coverage: Coverage
   readonly #furthest: Furthest
+  readonly #onGeneration: OnGeneration
 
-  constructor(name: string, coverage: Coverage, furthest: Furthest) {
+  constructor(
+    name: string,
+    coverage: Coverage,
+    furthest: Furthest,
+    onGeneration: OnGeneration = () => undefined,
+  ) {
+    this.#onGeneration = onGeneration
     this.name = name
     this.#coverage = coverage
     this.#furthest = furthest
@@ -47,7 +57,10 @@ export class Machine {
         return network.call(
           { place: 'disk', name: 'state commit', isDurable: true, detail },
           async () => {
+            const before = state.head?.generation ?? Infinity
             await state.commit(commit)
+            if (commit.head.generation > before)
+              this.#onGeneration(partition, before, commit.head.generation)
             this.#furthest.set(partition, Math.max(nextOffset, this.#furthest.get(partition) ?? 0))
             if (time.ticked !== ticked) this.#coverage.hit('path tick closed a day')
           },

@@ -12,18 +12,19 @@ export function generationRecords({ tables }: World): string[] {
   return [...tables.contents.keys()].filter((path) => path.startsWith(FOLDER)).sort()
 }
 
+/** Generations that owners come into with the states of a replay or a rollback, and not with their own. */
+export function handOverGenerations(world: World): number[] {
+  return generationRecords(world).flatMap((path) => {
+    const bytes = world.tables.contents.get(path)?.bytes ?? '{}'
+    const record = JSON.parse(Buffer.from(bytes).toString('utf8')) as GenerationRecord
+    return record.handOver?.kind === 'states' ? [record.generation] : []
+  })
+}
+
 /** Where the furthest owner stood that the last hand-over of states has replaced, as far as it is kept by now. */
 export function keptPosition(world: World, partition: number): number {
   const { contents } = world.tables
-  const handedOver = generationRecords(world).findLast(
-    (path) =>
-      (
-        JSON.parse(Buffer.from(contents.get(path)?.bytes ?? '{}').toString('utf8')) as {
-          handOver?: { kind: string }
-        }
-      ).handOver?.kind === 'states',
-  )
-  const generation = Number(/(\d+)\.json$/.exec(handedOver ?? '')?.[1])
+  const generation = handOverGenerations(world).at(-1) ?? 0
   const folder = `_tidemark/states/replaced/${generation}/`
   const manifest = `/partition-${String(partition).padStart(5, '0')}/checkpoints/`
   const kept = [...contents]

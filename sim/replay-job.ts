@@ -205,7 +205,7 @@ export class ReplayJob {
       const patience = this.#pause(20_000).then(() => 'impatient' as const)
       const first = await Promise.race([command.ended, patience])
       if (first !== 'impatient') return first
-      if (command.process.status === 'stopped' && !world.faults.isCalm) return { kind: 'killed' }
+      if (command.process.status === 'stopped') return { kind: 'killed' }
     }
     return command.ended
   }

@@ -33,7 +33,7 @@ export interface ReplayTools {
   readonly generations: GenerationRecords
   readonly handOvers: KeptHandOvers
   readonly tables: DeltaTableStore
-  staged(id: string): DeltaTableStore
+  readonly staged: (id: string) => DeltaTableStore
   readonly checkpoints: ReplayParts['checkpoints']
   readonly stamp: AuditStamp
 }

@@ -7,7 +7,6 @@ import { formatDay } from '../core/day.ts'
 import type { OnlineDefinition, Pipeline } from '../core/definition.ts'
 import type { GenerationRecord } from '../core/generation.ts'
 import { planRecorded } from '../engine/open-generation.ts'
-import { inheritanceOf, isOutdated } from '../engine/hand-over.ts'
 import type { Marker, OnlineStore, StateHead } from '../engine/ports.ts'
 import { rebuildOnline } from '../engine/rebuild-online.ts'
 import { TidemarkError } from '../errors.ts'
@@ -155,8 +154,8 @@ function whyNotFrom(
 ): string | undefined {
   if (head === undefined) return undefined
   const newest = records.at(-1)?.generation ?? 0
-  if (isOutdated(head.generation, inheritanceOf(records)))
-    return `the state here is of generation ${head.generation}, which generation ${newest} has replaced; its owner takes that over when it runs`
+  if (head.generation !== newest)
+    return `the state here is of generation ${head.generation}, and ${newest} is published; its owner comes into that when it runs, and tells all values then`
   if (marker !== undefined && marker.position > head.nextOffset)
     return `the state here ends at offset ${head.nextOffset}, and another process has told up to ${marker.position}`
   return undefined

@@ -3,7 +3,6 @@
  * when and by whom a row was written is left out.
  */
 import { createHash } from 'node:crypto'
-import type { Hash } from 'node:crypto'
 import type { ColumnSpec } from '../core/columns.ts'
 import type { DuckDb } from '../duckdb/database.ts'
 import { DAY, PARTITION, dayFilesSql } from '../duckdb/day-files.ts'
@@ -46,15 +45,13 @@ async function checksumOf(side: TableSide, database: DuckDb): Promise<string> {
       const columns = side.columns.filter(({ name }) => !PROVENANCE.includes(name))
       const text = columns.map(textSql).join(` || `)
       const order = [DAY, PARTITION, ...side.entity.map(quoteName)].join(', ')
-      const sql = `SELECT ${DAY} || '/' || ${PARTITION} || ' ' || ${text} AS line FROM ${dayFilesSql(files, columns)} ORDER BY ${order}`
-      for await (const rows of database.batches(sql)) addLines(hash, rows)
+      // Rows are digested where they are read: in JavaScript that took as long as writing them had.
+      const line = `sha256(${DAY} || '/' || ${PARTITION} || ' ' || ${text})`
+      const sql = `SELECT string_agg(${line}, '' ORDER BY ${order}) AS digests FROM ${dayFilesSql(files, columns)}`
+      for (const { digests } of await database.rows(sql)) hash.update((digests as string | null) ?? '')
     })
   }
   return hash.digest('hex')
-}
-
-function addLines(hash: Hash, rows: readonly Readonly<Record<string, unknown>>[]): void {
-  hash.update(rows.map(({ line }) => `${String(line)}\n`).join(''))
 }
 
 /** One text per value, with its length before it: no two rows have the same. */

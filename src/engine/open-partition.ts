@@ -2,7 +2,7 @@
  * Opening a partition: its state is checked against the log, the definitions and the tables, and the loop is made ready. Nothing
  * is written before all of it has passed. The online store is compared by its follower, since a run may begin without it.
  */
-import { createCalendar, formatDay } from '../core/day.ts'
+import { createCalendar } from '../core/day.ts'
 import type { DayIndex } from '../core/day.ts'
 import { NO_TIME, PartitionTime } from '../core/partition-time.ts'
 import { TileCodec } from '../core/tile-codec.ts'
@@ -19,16 +19,11 @@ import { PartitionTask } from './partition-task.ts'
 import { PartitionMeters } from './meters.ts'
 import { formerPosition, settledSlots } from './hand-over.ts'
 import type { Inheritance } from './hand-over.ts'
+import { openTable } from './open-table.ts'
 import type { RunParts, TableScope } from './parts.ts'
-import type {
-  FeatureTable,
-  PartitionReader,
-  PartitionState,
-  StateHead,
-  ViewState,
-} from './ports.ts'
+import type { PartitionReader, PartitionState, StateHead, ViewState } from './ports.ts'
 import { retryForEver } from './retry.ts'
-import { TableFollower } from './table-follower.ts'
+import type { TableFollower } from './table-follower.ts'
 import type { ViewTables } from './table-lane.ts'
 import { ReadTurns } from './turns.ts'
 
@@ -258,69 +253,5 @@ function checkLog({ source }: RunParts, head: StateHead, identity: string | unde
     'SOURCE_CHANGED',
     `${source.topic}[${head.partition}] is another log than the one that the state was built from: it was deleted and made again. ` +
       `Nothing was read. Bring the old log back, or ${BEGIN_ANEW}`,
-  )
-}
-
-async function openTable(
-  context: PartitionContext,
-  tables: readonly ViewTables[],
-  head: StateHead,
-  settled: (dirty: Iterable<string>) => readonly string[],
-): Promise<TableFollower> {
-  const { partition, state } = context
-  const { versions } = head.table
-  const complete = await Promise.all(
-    tables.map(async ({ rows, tiles }) => ({
-      rows: (await rows.complete()).get(partition),
-      tiles: (await tiles.complete()).get(partition),
-    })),
-  )
-  complete.forEach(({ rows }, view) => {
-    checkTable(context.views[view]?.title ?? '', {
-      partition,
-      table: rows,
-      state: head.table.complete[view] ?? undefined,
-    })
-  })
-  for (const [view, { rows, tiles }] of tables.entries()) {
-    await checkVersion(rows, versions?.[view]?.rows)
-    await checkVersion(tiles, versions?.[view]?.tiles)
-  }
-  const closedAt = new Map(head.time.tickCloses)
-  for (const { day, timestamp } of await state.milestones()) {
-    if (!Number.isNaN(timestamp)) closedAt.set(day, timestamp)
-  }
-  const dirty = await state.dirtySlots()
-  const written = settled(dirty.keys()).map((slot) => [slot, head.nextOffset] as const)
-  return new TableFollower(context, { tables, complete, versions, dirty, written, closedAt })
-}
-
-/** What the state holds for written must be in the table: corrections of days that were complete long before, too. */
-async function checkVersion(table: FeatureTable, written: number | undefined): Promise<void> {
-  const version = await table.version()
-  if (written === undefined || version >= written) return
-  throw new TidemarkError(
-    'TABLE_REFUSED',
-    `the table ${table.spec.name} is at version ${version}, but the state has written version ${written} of it: it was deleted, or is an older copy. ${BRING_BACK}`,
-  )
-}
-
-const BRING_BACK =
-  'Nothing was written. Bring the table back; or move the state, and checkpoints of it, away too and run again: the log fills both'
-
-/** A table that lacks days which the state had written was deleted or brought back from an older copy. */
-function checkTable(
-  view: string,
-  days: {
-    readonly partition: number
-    readonly table: DayIndex | undefined
-    readonly state: DayIndex | undefined
-  },
-): void {
-  const { partition, table, state } = days
-  if (state === undefined || (table !== undefined && table >= state)) return
-  throw new TidemarkError(
-    'TABLE_REFUSED',
-    `the table of ${view} holds partition ${partition} ${table === undefined ? 'for no day' : `up to ${formatDay(table)}`}, but the state has written it up to ${formatDay(state)}: it was deleted, or is an older copy. ${BRING_BACK}`,
   )
 }

@@ -10,7 +10,7 @@ import { newerGeneration } from './hand-over.ts'
 import { openGeneration } from './open-generation.ts'
 import { PartitionSet } from './partition-set.ts'
 import type { RunOptions, RunParts, RunProgress, RunSummary } from './parts.ts'
-import type { LeaseListener } from './ports.ts'
+import type { LeaseListener, Topology } from './ports.ts'
 import { retryForEver } from './retry.ts'
 import type { ViewTables } from './table-lane.ts'
 
@@ -21,29 +21,7 @@ const GENERATION_CHECK_MS = 10_000
 export async function runPipeline(parts: RunParts, options: RunOptions): Promise<RunSummary> {
   const startMs = parts.clock.monotonicMs()
   const topology = await parts.source.topology()
-  // A place that is away is waited for, as it would be while running.
-  const again = { ...parts, signal: options.signal, what: 'the tables and the record beside them' }
-  const { record, views, inheritance } = await retryForEver(
-    () => openGeneration(parts, topology),
-    again,
-  )
-  const { generation, slots, segments } = record
-  const amendments = await retryForEver(() => loadAmendments(parts, record), again)
-  const tables = await retryForEver(() => openTables(parts, views, generation), again)
-  const set = new PartitionSet(parts, {
-    partitions: topology.partitions,
-    origins: segments.map(({ origin }) => origin),
-    logIdentity: record.log,
-    generation,
-    slots,
-    views,
-    tables,
-    inheritance,
-    amendments,
-    untilEnd: options.untilEnd,
-    stopsAt: options.stopAt,
-    writes: options.writes,
-  })
+  const { set, generation } = await openSet(parts, options, topology)
   const membership = new Membership(set)
   const done = new AbortController()
   const progressNow = (): RunProgress => ({
@@ -57,14 +35,12 @@ export async function runPipeline(parts: RunParts, options: RunOptions): Promise
     (cause: unknown) => set.fail(cause),
   )
   try {
-    if (parts.lease === undefined) {
-      membership.alone(options.partitions ?? upTo(topology.partitions))
-    } else {
-      const identify = (): Promise<string> => parts.generations.identity()
-      const place = parts.tables && (await retryForEver(identify, again))
-      const onDisk = await statesHere(parts, topology.partitions)
-      await parts.lease.join({ place, onDisk }, membership)
-    }
+    await takePart(
+      parts,
+      membership,
+      options.partitions ?? upTo(topology.partitions),
+      options.signal,
+    )
     await untilOver(set, membership, options)
   } catch (cause) {
     set.fail(cause)
@@ -80,6 +56,50 @@ export async function runPipeline(parts: RunParts, options: RunOptions): Promise
   const seconds = (parts.clock.monotonicMs() - startMs) / 1_000
   const reason = options.signal.aborted ? 'stopped' : 'end of log'
   return { ...progressNow(), released: set.released, reason, seconds }
+}
+
+/** A place that is away is waited for, as it would be while running. */
+async function openSet(
+  parts: RunParts,
+  options: RunOptions,
+  topology: Topology,
+): Promise<{ readonly set: PartitionSet; readonly generation: number }> {
+  const again = { ...parts, signal: options.signal, what: 'the tables and the record beside them' }
+  const opening = (): ReturnType<typeof openGeneration> => openGeneration(parts, topology)
+  const { record, views, inheritance } = await retryForEver(opening, again)
+  const { generation, slots, segments } = record
+  const set = new PartitionSet(parts, {
+    partitions: topology.partitions,
+    origins: segments.map(({ origin }) => origin),
+    logIdentity: record.log,
+    generation,
+    slots,
+    views,
+    amendments: await retryForEver(() => loadAmendments(parts, record), again),
+    tables: await retryForEver(() => openTables(parts, views, generation), again),
+    inheritance,
+    untilEnd: options.untilEnd,
+    stopsAt: options.stopAt,
+    writes: options.writes,
+  })
+  return { set, generation }
+}
+
+/** All of `partitions` where there is no lease, else what the lease gives. */
+async function takePart(
+  parts: RunParts,
+  membership: Membership,
+  partitions: readonly number[],
+  signal: AbortSignal,
+): Promise<void> {
+  if (parts.lease === undefined) {
+    membership.alone(partitions)
+    return
+  }
+  const identify = (): Promise<string> => parts.generations.identity()
+  const what = 'the identity of the place of the tables'
+  const place = parts.tables && (await retryForEver(identify, { ...parts, signal, what }))
+  await parts.lease.join({ place, onDisk: await statesHere(parts, partitions) }, membership)
 }
 
 /** What the lease says, taken to the set. */
@@ -129,10 +149,9 @@ async function untilOver(
 }
 
 /** Partitions whose state is on this machine. */
-async function statesHere(parts: RunParts, partitions: number): Promise<number[]> {
-  const all = upTo(partitions)
-  const heads = await Promise.all(all.map((partition) => parts.peekState(partition)))
-  return heads.flatMap((head, partition) => (head === undefined ? [] : [partition]))
+async function statesHere(parts: RunParts, partitions: readonly number[]): Promise<number[]> {
+  const heads = await Promise.all(partitions.map((partition) => parts.peekState(partition)))
+  return partitions.filter((_, index) => heads[index] !== undefined)
 }
 
 function upTo(partitions: number): number[] {

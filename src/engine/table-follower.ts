@@ -51,7 +51,7 @@ export class TableFollower {
     context: PartitionContext,
     start: LanesStart & {
       readonly dirty: ReadonlyMap<string, number>
-      /** Of the dirty ones: those that the next commit may clear, with the X that they were written at by somebody else. */
+      /** Dirty slots that the next commit may clear: somebody else has written them, at this X. */
       readonly written: Iterable<readonly [string, number]>
       readonly closedAt: Map<DayIndex, number>
     },
@@ -143,7 +143,6 @@ export class TableFollower {
     this.#lanes[dirty.view]?.[dirty.kind].await(dirty)
   }
 
-  /** Flushes whatever is dirty, until nothing is. */
   drain(): void {
     this.#draining = true
     this.#wakeup.notify()
@@ -162,7 +161,6 @@ export class TableFollower {
     this.#wakeup.notify()
   }
 
-  /** Ends a wait of `run` early. */
   wake(): void {
     this.#wakeup.notify()
   }
@@ -179,8 +177,7 @@ export class TableFollower {
 
   /** What a state before a hand-over has written is newer. */
   #isHeld(): boolean {
-    const { committed, heldUntil } = this.#context
-    return committed.nextOffset < heldUntil && !this.#draining
+    return this.#context.committed.nextOffset < this.#context.heldUntil && !this.#draining
   }
 
   #isDue(): boolean {

@@ -37,6 +37,10 @@ export function handOverReason(
 ): string | undefined {
   if (last >= OPEN_DAY) return 'the range goes on to the end of the log'
   for (const known of partitions) {
+    // Swapped in over what an owner has not written yet, they could not be taken back: nobody would write it any more.
+    const owed = known.state?.dirty.find(({ day }) => day >= first && day <= last)
+    if (owed !== undefined)
+      return `partition ${known.partition} has still to write rows or tiles of ${formatDay(owed.day)}`
     if (isQuietSince(known, policy.calendar.startOf(first))) continue
     const final = finalDay(known, policy)
     if (final === undefined)

@@ -78,6 +78,45 @@ test('a late record that repeats the id of an event is a duplicate, accepted or 
   expect(rig.rows()).toContain('2024-03-02 u n_1d=1 n_3d=2')
 })
 
+test('nor does a record count twice that is accepted and was on time', async () => {
+  const withoutIds = LOG.map(({ offset, ...rest }) => {
+    const { id: _, ...event } = JSON.parse(rest.value as string) as Record<string, unknown>
+    return { ...rest, offset, value: JSON.stringify(event) }
+  })
+  const accepted = withoutIds.slice(2, 3)
+  const rig = new Rig({ wall: '2024-03-20 10:00' })
+  rig.appendRaw(withoutIds)
+  await beginAmended(rig, [{ partition: 0, records: withoutIds, dropped: [1], accepted }])
+  await rig.runToEnd()
+  expect(rig.rows()).toContain('2024-03-02 u n_1d=1 n_3d=2')
+})
+
+test('ids of events that were committed long ago tell duplicates among the accepted, too', async () => {
+  const late = record(5, '2024-03-02 11:00', '2')
+  const log = [...LOG.slice(0, 5), late]
+  const rig = new Rig({ wall: '2024-03-20 10:00' })
+  await beginAmended(rig, [{ partition: 0, records: log, dropped: [1], accepted: [late] }])
+  rig.appendRaw(log.slice(0, 3))
+  await rig.runToEnd()
+  rig.appendRaw(log.slice(3, 5))
+  await rig.runToEnd()
+  expect(rig.rows()).toContain('2024-03-02 u n_1d=1 n_3d=2')
+})
+
+test('a day that was over before the first event gets its row by a record that is accepted', async () => {
+  const late = record(1, '2024-03-05 10:00')
+  const log = [record(0, '2024-03-08 10:00'), late]
+  const rig = new Rig({ wall: '2024-03-20 10:00' })
+  rig.appendRaw(log)
+  await beginAmended(rig, [{ partition: 0, records: log, accepted: [late] }])
+  await rig.runToEnd()
+  expect(rig.rows()).toEqual([
+    '2024-03-05 u n_1d=1 n_3d=1',
+    '2024-03-06 u n_1d=0 n_3d=1',
+    '2024-03-07 u n_1d=0 n_3d=1',
+  ])
+})
+
 test('a state that is gone on with does not fold it again', async () => {
   const rig = await amended({ dropped: [1], accepted: [record(5, '2024-03-01 11:00')] })
   await rig.runToEnd()

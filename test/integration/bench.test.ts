@@ -24,6 +24,12 @@ describe.each([...BENCHES])('bench %s', (_, { cases }) => {
   })
 })
 
+test('a backfill reads each day once, whatever its windows: the range, the longest window before it, and what closes it', async () => {
+  const { notes } = (await BENCHES.get('replay')?.cases[0]?.run({ events: EVENTS })) ?? {}
+  // 4 days with windows of 8 days: 12, the day of an all-empty row, and the first event of the day after the last.
+  expect(notes).toMatchObject({ 'days read': 13, 'day scans without carried-over state': 32 })
+})
+
 test('the workload is the same every time, with its shares of types and of disorder', () => {
   const shares = { impressions: 0, clicks: 0, cents: 0, behind: 0 }
   for (const { type, cents, timeMs, writtenMs } of workload(100_000)) {

@@ -36,7 +36,7 @@ async function differences({ world, log }: Amended): Promise<string> {
 const choices = fc.infiniteStream(fc.boolean())
 const sizes = fc.infiniteStream(fc.integer({ min: 1, max: 40 }))
 
-test.prop([scenarios(), choices, sizes], { numRuns: 150 })(
+test.prop([scenarios(), choices, sizes], { numRuns: 100 })(
   'every sink is what the log and its amendments say, however the log is cut',
   async (scenario, chosen, sized) => {
     const amended = await amendedWorld(scenario, chosen)
@@ -50,7 +50,7 @@ const deaths = fc.array(
   { minLength: 1, maxLength: 4 },
 )
 
-test.prop([scenarios(), choices, deaths], { numRuns: 60 })(
+test.prop([scenarios(), choices, deaths], { numRuns: 50 })(
   'nor does it depend on deaths, nor on a state that is built again',
   async (scenario, chosen, points) => {
     const amended = await amendedWorld(scenario, chosen)
@@ -70,7 +70,7 @@ once(
   () => {
     const seen = new Set<string>()
     for (const [scenario, chosen] of fc.sample(fc.tuple(scenarios(), choices), {
-      numRuns: 150,
+      numRuns: 80,
       seed: 6,
     })) {
       const pipeline = resolveText(pipelineText(scenario), '/random')

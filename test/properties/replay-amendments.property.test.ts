@@ -122,7 +122,7 @@ const choices = fc.infiniteStream(fc.boolean())
 
 const kinds = fc.constantFrom(...START_KINDS)
 
-test.prop([scenarios(), fc.nat(60), kinds, choices, fc.boolean()], { numRuns: 120 })(
+test.prop([scenarios(), fc.nat(60), kinds, choices, fc.boolean()], { numRuns: 80 })(
   'a replay that brings amendments in stages what the amended log says, and all that they reach',
   async (scenario, liveTo, start, chosen, wasAmended) => {
     const made = await amendedWorld(scenario, liveTo, { choices: chosen, wasAmended })
@@ -142,7 +142,7 @@ test.prop([scenarios(), fc.nat(60), kinds, choices, fc.boolean()], { numRuns: 12
   },
 )
 
-test.prop([scenarios(), fc.nat(60), fc.nat(99), kinds, choices], { numRuns: 60 })(
+test.prop([scenarios(), fc.nat(60), fc.nat(99), kinds, choices], { numRuns: 40 })(
   'a replay of any days over a log that was amended before',
   async (scenario, liveTo, place, start, chosen) => {
     const made = await amendedWorld(scenario, liveTo, { choices: chosen, wasAmended: true })

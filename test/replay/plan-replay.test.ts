@@ -227,6 +227,15 @@ describe('days that owners may still write', () => {
     expect(days(plan.staged)).toBe('2024-04-05 .. end')
   })
 
+  test('are taken over where owners have still to write them, however final they are', () => {
+    const days = { days: '2024-03-20' }
+    expect(planned({ range: days }).plan.handsOver).toBe(false)
+    const dirty = [{ kind: 'rows', view: 0, day: day('2024-03-21'), slot: 0 }] as const
+    const state = FORTY.state && { ...FORTY.state, dirty }
+    const { handsOverBecause } = planned({ range: days, partitions: [{ ...FORTY, state }] })
+    expect(handsOverBecause).toBe('partition 0 has still to write rows or tiles of 2024-03-21')
+  })
+
   test('cannot be left out', () => {
     const plan = (): unknown =>
       planned({ range: { days: '2024-04-08' }, request: { onlyRange: true } })
@@ -345,6 +354,37 @@ describe('a changed pipeline file', () => {
     expect(only(result).start).toEqual({ kind: 'origin', offset: 0 })
     expect(days(result.plan.staged)).toBe('2000-01-01 .. end')
     expect(result.plan.record.policy.allowedLatenessMs).toBe(2 * DAY_MS)
+  })
+
+  test('that stored tiles answer is made from a copy of the live state: nothing of the log is read', () => {
+    const longer = viewOf([1, 7, 30], [COUNT], { hash: 'longer' })
+    const pipeline = pipelineOf({ views: [longer], time: TIME })
+    const result = planned({ before, pipeline, request: { range: undefined } })
+    const { nextOffset } = FORTY.state?.head ?? { nextOffset: NaN }
+    expect(only(result)).toMatchObject({ start: { kind: 'live', offset: nextOffset }, records: 0 })
+    expect(days(result.plan.staged)).toBe('2000-01-01 .. end')
+    expect(result.plan.record.views).toMatchObject([{ hash: 'longer', earlier: [] }])
+  })
+
+  test('that stored tiles answer is counted from the log all the same where days are named', () => {
+    const longer = viewOf([1, 7, 30], [COUNT], { hash: 'longer' })
+    const pipeline = pipelineOf({ views: [longer], time: TIME })
+    const result = planned({ before, pipeline, range: { days: '2024-04-05..' } })
+    expect(only(result).start.kind).not.toBe('live')
+    expect(result.plan.record.views[0]?.earlier).toEqual([
+      { hash: 'test', before: result.plan.staged.first },
+    ])
+  })
+
+  test('that only lacks a view writes no more than owners still do', () => {
+    const both = pipelineOf({ views: [WEEK, TWO_DAYS], time: TIME })
+    const result = planned({ before: both, pipeline: before, request: { range: undefined } })
+    expect(days(result.plan.staged)).toBe('2024-04-08 .. end')
+    expect(result.plan.record.views.map(({ name }) => name)).toEqual(['activity'])
+  })
+
+  test('is what a replay without days is about: where nothing changed, days are asked for', () => {
+    expect(() => planned({ request: { range: undefined } })).toThrow(/which days\?.*USAGE/)
   })
 
   test('that no replay can bring in is refused', () => {

@@ -1,5 +1,6 @@
 /** Publishing and taking back, in memory: what becomes of tables and records, whoever dies or comes in between. */
 import { describe, expect, test } from 'vitest'
+import { unfinished } from '../../src/replay/carry-out.ts'
 import { CrashPoint, Crashed } from '../support/crash.ts'
 import { stage } from '../support/table-fixture.ts'
 import type { SlotRows } from '../support/table-fixture.ts'
@@ -251,8 +252,12 @@ describe('publish', () => {
     const crash = new CrashPoint(10)
     await expect(world.publish('r1', { confirm }, world.process(crash))).rejects.toThrow(Crashed)
     expect(await world.records()).toHaveLength(2)
+    expect(await unfinished(world.process())).toMatchObject([
+      { made: { generation: 2, did: 'publish', replay: 'r1' } },
+    ])
     await world.write(2, [{ day: DAY, slot: 0, position: 50, rows: { ann: 50 } }])
     await world.publish('r1')
+    expect(await unfinished(world.process())).toEqual([])
     await expect(
       old.commit({ generation: 1, run: 'old', changes: [change], complete: [] }),
     ).rejects.toMatchObject({ code: 'GENERATION_CHANGED' })
@@ -350,6 +355,26 @@ describe('rollback', () => {
     await world.ownersCome(4, 26)
     expect(await world.rollBack()).toMatchObject({ generation: 5, published: 4 })
     expect(await world.lines()).toEqual(BEFORE)
+  })
+
+  test('a reset that is taken back brings the days back that it had taken', async () => {
+    const world = await PublicationWorld.create([
+      ...LIVE,
+      { day: DAY + 30, partition: 0, position: 20, rows: { ann: 30 } },
+    ])
+    await world.complete(1, DAY + 30)
+    const amendments = [{ kind: 'drop', partition: 0, offset: 9 }] as const
+    await world.replay('r1', { ...anew(7), handsOver: true, record: { amendments } })
+    await world.publish('r1')
+    await world.ownersCome(2, 25)
+    await world.rollBack()
+    expect(await world.lines()).toEqual([...BEFORE, `${DAY + 30} 0 ann 30`].sort())
+    expect([...(await (await world.open(3)).complete())]).toEqual([
+      [0, DAY + 30],
+      [1, DAY + 30],
+    ])
+    const [, , record] = await world.records()
+    expect([record?.amendments, record?.handOver]).toMatchObject([[], { place: 'replaced/2' }])
   })
 
   test('only what stands on top: the later publish first', async () => {

@@ -47,7 +47,7 @@ const KINDS = ['origin', 'checkpoint', 'milestone', 'tiles'] as const
 const TIMEOUT_MS = 120_000
 
 for (const kind of KINDS) {
-  test.prop([scenarios(), fc.nat(60), fc.nat(99)], { numRuns: kind === 'origin' ? 15 : 40 })(
+  test.prop([scenarios(), fc.nat(60), fc.nat(99)], { numRuns: kind === 'origin' ? 10 : 25 })(
     `from the ${kind}: staged rows and tiles are what the log says, though it lost what is before`,
     async (scenario, liveTo, place) => {
       const world = await worldOf(scenario, liveTo)
@@ -63,7 +63,7 @@ for (const kind of KINDS) {
 }
 
 test.prop([scenarios(), fc.integer({ min: 5, max: 50 }), fc.nat(99), fc.constantFrom(...KINDS)], {
-  numRuns: 40,
+  numRuns: 25,
 })(
   'owners go on with its states as with their own',
   async (scenario, liveTo, place, kind) => {
@@ -88,7 +88,7 @@ const deaths = fc.array(fc.record({ after: fc.nat(40), afterEffect: fc.boolean()
 })
 
 test.prop([scenarios(), fc.nat(60), fc.nat(99), fc.constantFrom(...KINDS), deaths], {
-  numRuns: 30,
+  numRuns: 25,
 })(
   'killed at any durable effect and run again it stages the same values',
   async (scenario, liveTo, place, kind, points) => {

@@ -16,7 +16,10 @@ export function replayAllCommand(): Command {
         'Plans, shows the plan, asks; runs to the side, shows what differs, asks; publishes. Stopped or declined, it leaves a replay with which the ' +
         'commands of each step go on. The word `all` may be left out.',
       examples: [
-        ['tidemark replay --days 2026-01-01..2026-01-31 --reason "prices were wrong"', 'a month'],
+        [
+          'tidemark replay all --days 2026-01-01..2026-01-31 --reason "prices were wrong"',
+          'a month',
+        ],
         [
           'tidemark replay --since 2026-01-05T14:00Z --reason "release 7" --yes',
           'without asking, for scripts',

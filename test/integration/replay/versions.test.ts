@@ -110,9 +110,9 @@ async function rowsAnew(name: string, views: string): Promise<Record<string, str
   }
 }
 
-async function get(file: string, ...args: string[]): Promise<{ view?: string; features?: object }> {
+async function get(file: string, ...args: string[]): Promise<object> {
   const { stdout } = await shop.run('get', '-f', file, ...args, 'user_id=u1', '--json')
-  return JSON.parse(stdout) as { view?: string; features?: object }
+  return JSON.parse(stdout) as object
 }
 
 test('a longer window comes out of stored tiles, nothing of the log is read, and the consumer with the old file says what to do', async () => {
@@ -172,4 +172,12 @@ test('the old version is retired: the new one goes on alone', async () => {
   await runToEnd(alone)
   expect(await get(alone, 'activity')).toMatchObject({ view: 'activity@2' })
   expect(await rowsOf(alone)).toEqual(await rowsAnew('alone', SECOND))
+
+  // What stored tiles answer may also come at once, and holds from then on: readers are told since when.
+  const added = pipelineFile('added.yaml', `${SECOND}    derived: { half: clicks_1d / 2 }\n`)
+  await runToEnd(added)
+  expect(await get(added, 'activity', '--offline', '2026-01-20')).toMatchObject({
+    row: { half: null },
+    since: { half: '2026-01-25' },
+  })
 })
