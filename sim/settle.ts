@@ -37,11 +37,11 @@ function whatIsRestless(world: World, operator: Operator): string | undefined {
     const member = operator.members.find(({ process }) => process.name === owner)
     const progress = member?.progress?.partitions.find((one) => one.partition === partition)
     if (progress === undefined) return `partition ${partition} is not open at ${owner ?? 'anybody'}`
-    if (member.progress?.generation !== newest)
+    if (member?.progress?.generation !== newest)
       return `partition ${partition} at ${owner ?? ''}: generation ${newest} is not taken over`
     const why =
       whyRestless(progress, world.log.endOffset(partition)) ??
-      whyDurablyRestless(member?.machine.look(partition), world.log.endOffset(partition))
+      whyDurablyRestless(member.machine.look(partition), world.log.endOffset(partition))
     if (why !== undefined) return `partition ${partition} at ${owner ?? ''}: ${why}`
   }
   // Two that hold one partition are not at rest: one of them has not heard.

@@ -48,7 +48,8 @@ async function checksumOf(side: TableSide, database: DuckDb): Promise<string> {
       // Rows are digested where they are read: in JavaScript that took as long as writing them had.
       const line = `sha256(${DAY} || '/' || ${PARTITION} || ' ' || ${text})`
       const sql = `SELECT string_agg(${line}, '' ORDER BY ${order}) AS digests FROM ${dayFilesSql(files, columns)}`
-      for (const { digests } of await database.rows(sql)) hash.update((digests as string | null) ?? '')
+      for (const { digests } of await database.rows(sql))
+        hash.update((digests as string | null) ?? '')
     })
   }
   return hash.digest('hex')

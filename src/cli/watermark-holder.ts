@@ -63,7 +63,10 @@ export async function readHolder(
   }
 }
 
-export async function readSoon(reader: PartitionReader, clock: Clock): Promise<RecordBatch | undefined> {
+export async function readSoon(
+  reader: PartitionReader,
+  clock: Clock,
+): Promise<RecordBatch | undefined> {
   const end = clock.monotonicMs() + READ_PATIENCE_MS
   for (;;) {
     const batch = await reader.read(READ_BYTES)
