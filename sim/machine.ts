@@ -13,8 +13,13 @@ interface StateDirectory {
   lockedBy: Process | undefined
 }
 
-/** Told of a state that goes on under a later generation. */
-type OnGeneration = (partition: number, from: number, to: number) => void
+/** Told of what becomes of states where a generation changes. */
+export interface GenerationWatch {
+  /** One goes on under a later generation. */
+  onRaised(partition: number, from: number, to: number): void
+  /** One that had come up to `nextOffset` is about to be replaced by one that is handed over. */
+  onReplaced(partition: number, nextOffset: number): void
+}
 
 /** How far any machine has come, by partition: what an opened state is compared with. */
 export type Furthest = Map<number, number>
@@ -29,15 +34,10 @@ export class Machine {
   readonly #states = new Map<number, StateDirectory>()
   readonly #coverage: Coverage
   readonly #furthest: Furthest
-  readonly #onGeneration: OnGeneration
+  readonly #watch: GenerationWatch | undefined
 
-  constructor(
-    name: string,
-    coverage: Coverage,
-    furthest: Furthest,
-    onGeneration: OnGeneration = () => undefined,
-  ) {
-    this.#onGeneration = onGeneration
+  constructor(name: string, coverage: Coverage, furthest: Furthest, watch?: GenerationWatch) {
+    this.#watch = watch
     this.name = name
     this.#coverage = coverage
     this.#furthest = furthest
@@ -60,7 +60,7 @@ export class Machine {
             const before = state.head?.generation ?? Infinity
             await state.commit(commit)
             if (commit.head.generation > before)
-              this.#onGeneration(partition, before, commit.head.generation)
+              this.#watch?.onRaised(partition, before, commit.head.generation)
             this.#furthest.set(partition, Math.max(nextOffset, this.#furthest.get(partition) ?? 0))
             if (time.ticked !== ticked) this.#coverage.hit('path tick closed a day')
           },
@@ -118,6 +118,9 @@ export class Machine {
       await network.call(
         { place: 'disk', name: 'state restore', isDurable: true, detail: `[${partition}]` },
         async () => {
+          const { head } = directory.disk
+          if (generation !== undefined && head !== undefined)
+            this.#watch?.onReplaced(partition, (JSON.parse(head) as StateHead).nextOffset)
           directory.disk = disk
           this.#noteRestored(partition, disk, generation)
         },

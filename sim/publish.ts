@@ -3,6 +3,7 @@
  * run do not know of it yet and must stop, having written nothing, once they meet what it has taken over.
  */
 import type { GenerationRecord } from '../src/core/generation.ts'
+import type { GenerationWatch } from './machine.ts'
 import type { World } from './world.ts'
 
 const FOLDER = '_tidemark/generations/'
@@ -32,6 +33,25 @@ export function keptPosition(world: World, partition: number): number {
     .filter(([, { bytes }]) => Buffer.from(bytes).includes('"checkpoint":{'))
     .map(([path]) => Number(/\/\d+-(\d+)-[^/]*$/.exec(path)?.[1]))
   return Math.max(-Infinity, ...kept)
+}
+
+export function generationWatch(world: World): GenerationWatch {
+  return {
+    onRaised: (partition, from, to) => {
+      const replaced = handOverGenerations(world).find((each) => each > from && each <= to)
+      if (replaced !== undefined)
+        world.violation(
+          `the state of partition ${partition} of generation ${from} goes on under ${to}, and ${replaced} had replaced it`,
+        )
+    },
+    onReplaced: (partition, nextOffset) => {
+      const kept = keptPosition(world, partition)
+      if (kept < nextOffset)
+        world.violation(
+          `the state of partition ${partition} at ${nextOffset} is replaced, and what is kept for a rollback stands at ${kept}`,
+        )
+    },
+  }
 }
 
 export function publishGeneration(world: World): void {

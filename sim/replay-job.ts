@@ -175,7 +175,8 @@ export class ReplayJob {
           return undefined
         }
       }
-      await this.#pause(4_000)
+      // Who died with a publish half done may not be missed for long.
+      await this.#pause(step === 'publish' || step === 'rollback' ? 60_000 : 4_000)
     }
     this.#world.violation(`${step} of ${this.#name} never ends`)
     return undefined

@@ -14,7 +14,7 @@ import { OnlineServer } from './online-server.ts'
 import { drawPlan, type Plan } from './plan.ts'
 import { PrefixOracle } from './prefix-oracle.ts'
 import { drawScenario, pipelineFor } from './scenario.ts'
-import { handOverGenerations } from './publish.ts'
+import { generationWatch } from './publish.ts'
 import { Scheduler } from './scheduler.ts'
 import { Timeline } from './timeline.ts'
 import { Trace } from './trace.ts'
@@ -65,14 +65,7 @@ export class World {
     this.log = new SimulatedLog(this.scheduler, this.scenario.partitions.length)
     this.machines = Array.from(
       { length: Math.max(...this.plan.seats) + 1 },
-      (_, i) =>
-        new Machine(`m${i + 1}`, this.coverage, this.furthest, (partition, from, to) => {
-          const replaced = handOverGenerations(this).find((each) => each > from && each <= to)
-          if (replaced !== undefined)
-            this.violation(
-              `the state of partition ${partition} of generation ${from} goes on under ${to}, and ${replaced} had replaced it`,
-            )
-        }),
+      (_, i) => new Machine(`m${i + 1}`, this.coverage, this.furthest, generationWatch(this)),
     )
     this.online = new OnlineServer({
       nowMs: () => Math.floor(this.wallMs + this.storeShiftMs),

@@ -10,7 +10,10 @@ import { LevelPartitionState } from './state.ts'
 const COPIES_MAX = 10
 
 export type PartitionStateReader = Omit<PartitionState, 'commit' | 'maintain'>
-export type OnlineStoreReader = Omit<OnlineStore, 'write' | 'advanceMarker' | 'forgetMarker' | 'incarnation'>
+export type OnlineStoreReader = Omit<
+  OnlineStore,
+  'write' | 'advanceMarker' | 'forgetMarker' | 'incarnation'
+>
 
 /**
  * The state as it was last committed; undefined where there is none yet. Disposing it removes the copy.
