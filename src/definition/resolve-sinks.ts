@@ -87,7 +87,7 @@ function resolveOnline(
   }
   if (redis === undefined) return undefined
   const servers = resolveRedis(redis, { prefix, directory, report })
-  return servers && { ...servers, ...pace }
+  return { ...servers, ...pace }
 }
 
 interface Place {
