@@ -28,7 +28,7 @@ export default defineConfig({
           pool: 'forks',
           // A scenario is short-lived garbage: with more room for it, collecting costs a third.
           execArgv: ['--max-semi-space-size=64'],
-          testTimeout: 3 * MINUTE_MS,
+          testTimeout: 6 * MINUTE_MS,
         },
       },
       {

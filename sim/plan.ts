@@ -88,21 +88,28 @@ export function drawPlan(chance: Chance): Plan {
   }
 }
 
+/** Of a replay's effects those that come last. */
+const SELDOM = ['kept state', 'swap copy', 'published generation', 'swap transaction'] as const
+
 function drawDeaths(chance: Chance): Map<string, number> {
   const deaths = new Map<string, number>()
   if (chance.happens(0.3)) return deaths
-  const favourites: string[] = chance.shuffled(CONSUMER_EFFECTS).slice(0, chance.integer(2, 6))
-  if (chance.happens(0.12))
-    favourites.push(...chance.shuffled(REPLAY_EFFECTS).slice(0, chance.integer(2, 5)))
-  for (const name of favourites) deaths.set(name, chance.pick([0.03, 0.2, 0.6]))
+  const isReplayed = chance.happens(0.12)
+  const favourites = isReplayed
+    ? chance.shuffled(REPLAY_EFFECTS).slice(0, chance.integer(3, 6))
+    : chance.shuffled(CONSUMER_EFFECTS).slice(0, chance.integer(2, 6))
+  // What a replay does it does once.
+  const odds = isReplayed ? [0.2, 0.6] : [0.03, 0.2, 0.6]
+  for (const name of favourites) deaths.set(name, chance.pick(odds))
+  if (isReplayed) deaths.set(chance.pick(SELDOM), 0.6)
   return deaths
 }
 
 /** Some effects are so rare that a death at them needs help. */
 function eventsFor(deaths: ReadonlyMap<string, number>): Partial<Record<EventKind, number>> {
   return {
-    ...((deaths.has('table checkpoint') || deaths.has('table pointer')) && { 'rival commits': 2 }),
-    ...(REPLAY_EFFECTS.some((name) => deaths.has(name)) && { replay: 1 }),
+    ...((deaths.has('table checkpoint') || deaths.has('table pointer')) && { 'rival commits': 4 }),
+    ...(REPLAY_EFFECTS.some((name) => deaths.has(name)) && { replay: 2 }),
     ...(deaths.has('state restore') && { 'disk lost': 3 }),
   }
 }

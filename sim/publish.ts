@@ -24,13 +24,21 @@ export function handOverGenerations(world: World): number[] {
 
 /** Where the furthest owner stood that the last hand-over of states has replaced, as far as it is kept by now. */
 export function keptPosition(world: World, partition: number): number {
-  const { contents } = world.tables
-  const generation = handOverGenerations(world).at(-1) ?? 0
-  const folder = `_tidemark/states/replaced/${generation}/`
+  return furthestKept(world, partition, handOverGenerations(world).slice(-1))
+}
+
+function furthestKept(
+  { tables: { contents } }: World,
+  partition: number,
+  generations: readonly number[],
+): number {
+  const folders = generations.map((generation) => `_tidemark/states/replaced/${generation}/`)
   const manifest = `/partition-${String(partition).padStart(5, '0')}/checkpoints/`
   const kept = [...contents]
-    .filter(([path]) => path.startsWith(folder) && path.includes(manifest))
-    .filter(([, { bytes }]) => Buffer.from(bytes).includes('"checkpoint":{'))
+    .filter(([path]) => folders.some((folder) => path.startsWith(folder)))
+    .filter(([path, { bytes }]) => {
+      return path.includes(manifest) && Buffer.from(bytes).includes('"checkpoint":{')
+    })
     .map(([path]) => Number(/\/\d+-(\d+)-[^/]*$/.exec(path)?.[1]))
   return Math.max(-Infinity, ...kept)
 }
@@ -45,7 +53,8 @@ export function generationWatch(world: World): GenerationWatch {
         )
     },
     onReplaced: (partition, nextOffset) => {
-      const kept = keptPosition(world, partition)
+      // The one who replaces it may not know of the last hand-over yet.
+      const kept = furthestKept(world, partition, handOverGenerations(world))
       if (kept < nextOffset)
         world.violation(
           `the state of partition ${partition} at ${nextOffset} is replaced, and what is kept for a rollback stands at ${kept}`,

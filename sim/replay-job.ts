@@ -38,8 +38,8 @@ const PASSING: ReadonlySet<ErrorCode> = new Set([
 /** What a command may say no with. */
 const REFUSING: ReadonlySet<ErrorCode> = new Set(['REPLAY_REFUSED', 'USAGE'])
 
-/** A step that is not done by then never will be. */
-const ATTEMPTS_MAX = 60
+/** A step that is not done by then, without faults, never will be. */
+const CALM_ATTEMPTS_MAX = 60
 /** Who asks for days that cannot be replayed asks for others; who waits for owners to take a generation over gives up. */
 const REFUSALS_MAX = 6
 
@@ -113,7 +113,7 @@ export class ReplayJob {
         stored,
         zoneData: 'simulated',
         source: { kind: 'log' },
-        partitions: await replayKnowledge(tools, this.#live, records),
+        partitions: await replayKnowledge(tools, records),
       },
     )
     await tools.replays.create(plan)
@@ -138,7 +138,7 @@ export class ReplayJob {
 
   async #run(tools: ReplayTools, plan: ReplayPlan): Promise<true | undefined> {
     const { replays, stamp, place } = tools
-    const parts = await runParts(tools, plan, { disk: this.#disk, live: this.#live })
+    const parts = await runParts(tools, plan, this.#disk)
     const result = await runReplay(parts, {
       parallel: this.#chance.integer(1, 2),
       pace: new Pace(place.process.clock, { zone: 'UTC' }),
@@ -157,8 +157,12 @@ export class ReplayJob {
   ): Promise<T | undefined> {
     const { faults } = this.#world
     let refusals = 0
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-      if (faults.isCalm && step === 'plan') return undefined
+    let calmAttempts = 0
+    for (let attempt = 0; calmAttempts < CALM_ATTEMPTS_MAX; attempt += 1) {
+      if (faults.isCalm) {
+        if (step === 'plan') return undefined
+        calmAttempts += 1
+      }
       const end = await this.#attempt(step, act)
       if (end.kind === 'done') return end.value
       if (attempt > 0 || end.kind === 'killed') this.#hit(`replay ${step} again`)
@@ -213,7 +217,7 @@ export class ReplayJob {
 
   #pause(maxMs: number): Promise<void> {
     const { scheduler, faults } = this.#world
-    return scheduler.sleep(faults.isCalm ? 500 : this.#chance.scaled(10, maxMs))
+    return scheduler.sleep(faults.isCalm ? 2_000 : this.#chance.scaled(10, maxMs))
   }
 
   #hit(path: string): void {

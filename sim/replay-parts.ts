@@ -21,6 +21,7 @@ import { logClient } from './log.ts'
 import type { Machine } from './machine.ts'
 import { checkpointsOf } from './member.ts'
 import { MemoryParquet } from './parquet-engine.ts'
+import { furthestState } from './replay-knowledge.ts'
 import { CHECKPOINT_EVERY } from './rival.ts'
 import { tableNames } from './tables.ts'
 import type { World } from './world.ts'
@@ -80,7 +81,7 @@ export function replayTools(world: World, place: CommandPlace): ReplayTools {
 export async function runParts(
   tools: ReplayTools,
   plan: ReplayPlan,
-  { disk, live }: { readonly disk: Machine; readonly live: Machine },
+  disk: Machine,
 ): Promise<ReplayParts> {
   const { world, place, handOvers, checkpoints } = tools
   const { process, network, log } = place
@@ -103,7 +104,8 @@ export async function runParts(
     tables: staging,
     tiles: undefined,
     live: () => Promise.resolve(undefined),
-    milestones: (partition) => live.milestones(partition),
+    milestones: async (partition) =>
+      (await (await furthestState(world, partition))?.state.milestones()) ?? [],
     records: await readRecords(tools.generations),
     staged: async () => {
       const found: StagedTable[] = []

@@ -64,6 +64,11 @@ export function parseEmptiedSlot(
   return { partition: Number(partition), ds, slot: Number(slot), generation: Number(generation) }
 }
 
+/** What a publish or a rollback leaves, with its generation as the version. */
+export function isSwapMark(table: string, appId: string): boolean {
+  return appId === `tidemark/${table}/swapped`
+}
+
 /** The control entry of a partition: `tidemark/<table>/<partition>`. */
 export function parseControl(table: string, appId: string): number | undefined {
   const rest = appId.startsWith(`tidemark/${table}/`) ? appId.slice(table.length + 10) : ''
@@ -105,4 +110,12 @@ export function rowText({ ds, cells }: TableRow): string {
     return `${name}=${typeof cell} ${value}`
   })
   return [ds, ...parts].join(' ')
+}
+
+export function slotsOf({ slot, slots }: FileName): number[] {
+  return slot === undefined ? Array.from({ length: slots }, (_, i) => i) : [slot]
+}
+
+export function slotNames(name: FileName): string[] {
+  return slotsOf(name).map((slot) => slotName({ ...name, slot }))
 }

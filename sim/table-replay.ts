@@ -13,11 +13,14 @@ import type { Action, AddFile, MetaData, RemoveFile, Txn } from '../src/table/de
 import { checkpointVersions, readCheckpoint } from './table-checkpoint.ts'
 import {
   compareVersions,
+  isSwapMark,
   parseControl,
   parseEmptiedSlot,
   parseFileName,
   rowText,
   slotName,
+  slotNames,
+  slotsOf,
   tableRows,
   versionText,
   type FileName,
@@ -51,6 +54,8 @@ export class TableReplay {
   readonly #each: ((replay: TableReplay) => void) | undefined
   /** Complete days that the version at hand has raised. */
   #raised: { readonly partition: number; readonly before: number; readonly day: number }[] = []
+  /** A publish or a rollback, of this generation or of one before that is carried out late. */
+  #isSwap = false
   /** Paths ever named. */
   readonly #named = new Set<string>()
   /** Key of each row -> path of its file. */
@@ -130,13 +135,16 @@ export class TableReplay {
     const adds = actions.flatMap(({ add }) => add ?? [])
     const removes = actions.flatMap(({ remove }) => remove ?? [])
     const txns = actions.flatMap(({ txn }) => txn ?? [])
+    this.#isSwap = txns.some(({ appId }) => isSwapMark(this.table, appId))
     for (const { metaData } of actions) if (metaData) this.#setMetaData(metaData)
     if (this.metaData === undefined) this.#tell('the log does not begin with its metadata')
     const gone = removes.flatMap((remove) => this.#remove(remove) ?? [])
     const come: ActiveFile[] = []
     for (const add of adds) come.push(...(await this.#add(add)))
     const emptied = txns.flatMap((txn) => this.#setTransaction(txn) ?? [])
-    this.#checkHeirs(gone, come, emptied)
+    // What a swap takes away is of a generation that writes no more.
+    if (!txns.some(({ appId }) => isSwapMark(this.table, appId)))
+      this.#checkHeirs(gone, come, emptied)
     if (actions.some(({ commitInfo }) => commitInfo?.['operation'] === 'OPTIMIZE'))
       this.#checkCompaction(gone, come)
     for (const { partition, before, day } of this.#raised)
@@ -174,7 +182,8 @@ export class TableReplay {
       return []
     }
     if (add.partitionValues['ds'] !== name.ds) this.#tell(`${path} is of another day than it says`)
-    if (name.generation !== this.generation)
+    const isLater = name.generation > this.generation
+    if (isLater || (name.generation < this.generation && !this.#isSwap))
       this.#tell(`adds ${path} while the table is at generation ${this.generation}`)
     const file = { name, add, rows: await this.#rows(add, name) }
     this.#checkSlots(path, name)
@@ -223,9 +232,8 @@ export class TableReplay {
     const { appId, version } = txn
     const before = this.transactions.get(appId)
     this.transactions.set(appId, txn)
-    if (appId === `tidemark/${this.table}/swapped`) {
-      if (before !== undefined && version <= before.version)
-        this.#tell(`swapped for generation ${version}, after ${before.version}`)
+    if (isSwapMark(this.table, appId)) {
+      if (version <= (before?.version ?? 0)) this.#tell(`swapped twice for generation ${version}`)
       return undefined
     }
     const partition = parseControl(this.table, appId)
@@ -287,12 +295,4 @@ export class TableReplay {
         this.#tell(`${ds} is complete, but slot ${slot} is missing that follows ${add.path}`)
     }
   }
-}
-
-function slotsOf({ slot, slots }: FileName): number[] {
-  return slot === undefined ? Array.from({ length: slots }, (_, i) => i) : [slot]
-}
-
-function slotNames(name: FileName): string[] {
-  return slotsOf(name).map((slot) => slotName({ ...name, slot }))
 }

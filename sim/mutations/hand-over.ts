@@ -107,24 +107,4 @@ export const HAND_OVER_MUTATIONS: readonly SimulatedMutation[] = [
       ),
     ],
   },
-  {
-    name: 'a publisher that comes second overwrites the record of the first',
-    edits: [
-      edit(
-        'src/storage/generation-records.ts',
-        'if (await this.#storage.putIfAbsent(path, Buffer.from(record))) return record',
-        'await this.#storage.put(path, Buffer.from(record))\n    if (path !== "") return record',
-      ),
-    ],
-  },
-  {
-    name: 'a rollback brings back the tables of before, and not the states',
-    edits: [
-      edit(
-        'src/replay/check-rollback.ts',
-        "return { kind: 'states', place: replacedPlace(made.generation), partitions, by }",
-        "return { kind: 'own', days: { first: 0, last: -1 }, by }",
-      ),
-    ],
-  },
 ]

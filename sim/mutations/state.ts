@@ -103,8 +103,8 @@ export const STATE_MUTATIONS: readonly SimulatedMutation[] = [
     edits: [
       edit(
         'src/engine/open-generation.ts',
-        'if (differences.length > 0) throw changed(',
-        'if (differences.length > 99) throw changed(',
+        'if (differences.length > 0) {',
+        'if (differences.length > 99) {',
       ),
     ],
   },

@@ -85,7 +85,7 @@ export const TABLE_MUTATIONS: readonly SimulatedMutation[] = [
     name: 'dirty slots are not restored after a restart',
     edits: [
       edit(
-        'src/engine/open-partition.ts',
+        'src/engine/open-table.ts',
         'const dirty = await state.dirtySlots()',
         'const dirty = new Map<string, number>()',
       ),

@@ -159,7 +159,7 @@ describe('from init to export', () => {
     const compared = await shop.run('validate', '-f', 'changed.yaml', '--against', 'pipeline.yaml')
     expect(compared.code).toBe(2)
     expect(compared.stdout).toMatch(/clicks\s+semantic/)
-    expect(compared.stdout).toMatch(/Give the view a new version: 2/)
+    expect(compared.stdout).toMatch(/Give the view a new version: user_activity@2/)
     const run = await shop.run('run', '-f', 'changed.yaml', '--until-end')
     expect(run.code).toBe(2)
     expect(run.stderr).toMatch(/DEFINITION_CHANGED/)

@@ -169,6 +169,7 @@ describe('a run', () => {
       'TidemarkOnlineBacklog',
       'TidemarkFreshness',
       'TidemarkCheckpointsFailing',
+      'TidemarkGateFailed',
     ])
     // Before the first scrape nothing was up: that is pending for a moment.
     expect(rules.filter(({ state }) => state === 'firing')).toEqual([])

@@ -30,10 +30,10 @@ test('one that is missing, and one that says something else, are told', async ()
   const { rig, oracle, milestones } = await found()
   const [first, ...others] = milestones
   expect(milestoneProblems(rig.pipeline, oracle, others)).toEqual([
-    expect.stringMatching(/^milestone of partition 0: missing day \d+ at 1,/),
+    expect.stringMatching(/^milestone of partition 0: missing day \d+, .* at 1$/),
   ])
   const wrong = others.concat(first ? { ...first, offset: 9 } : [])
   expect(milestoneProblems(rig.pipeline, oracle, wrong)).toContainEqual(
-    expect.stringMatching(/not so: day \d+ at 9,/),
+    expect.stringMatching(/not so: day \d+, .* at 9$/),
   )
 })
