@@ -275,7 +275,11 @@ export class OnlineFollower {
     const scan = ScanTask.begin(reason, {
       id: `${run}.${partition}.${reason}.${count}`,
       generation,
-      from: reason === 'generation' ? { position: 0, asOf: BEFORE_ALL_DAYS } : this.#marker.now,
+      // A store that came back from before this generation has none of its values, whatever its marker says.
+      from:
+        reason === 'generation' || this.generation < generation
+          ? { position: 0, asOf: BEFORE_ALL_DAYS }
+          : this.#marker.now,
       startedAt: nextOffset,
       asOf: closedDay === -Infinity ? BEFORE_ALL_DAYS : closedDay + 1,
       incarnation,

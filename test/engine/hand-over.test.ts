@@ -175,6 +175,24 @@ describe('a state that is handed over', () => {
     await rig.expectTheLaw()
   })
 
+  test('is told anew, all of it, to a store that comes back from before it', async () => {
+    const rig = openRig()
+    // Nothing of `old` is left in any window: neither its offset nor its days would bring it up again.
+    rig.append([{ at: '2024-03-01 08:00', user: 'old' }])
+    appendDays(rig, DAYS)
+    await rig.runToEnd()
+    const before = rig.online.snapshot()
+    await publish(rig, { kind: 'own', days: { first: day('2024-03-01'), last: day('2024-03-01') } })
+    const run = rig.start()
+    await rig.clock.advance(2_000)
+    expect((await rig.online.read('activity:v1', 'old'))?.version.generation).toBe(2)
+    rig.online.restart(before)
+    await rig.clock.advance(60_000)
+    expect((await rig.online.read('activity:v1', 'old'))?.version.generation).toBe(2)
+    expect((await rig.online.read('activity:v1', 'u'))?.version.generation).toBe(2)
+    await run.stop()
+  })
+
   test('that is missing stops the owner: its state stays as it is', async () => {
     const rig = openRig()
     appendDays(rig, DAYS)
