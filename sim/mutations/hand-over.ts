@@ -48,16 +48,6 @@ export const HAND_OVER_MUTATIONS: readonly SimulatedMutation[] = [
     ],
   },
   {
-    name: 'a swap overwrites what owners of the new generation have written',
-    edits: [
-      edit(
-        SWAP_PLAN,
-        'return seen.some((each) => compareVersions(each, { generation, position }) >= 0)',
-        'return seen.some((each) => compareVersions(each, { generation, position }) >= Infinity)',
-      ),
-    ],
-  },
-  {
     name: 'a swap that is carried out again is not recognised',
     edits: [
       edit(
@@ -74,26 +64,6 @@ export const HAND_OVER_MUTATIONS: readonly SimulatedMutation[] = [
         SWAP_PLAN,
         'if (now >= generation && columns === undefined) return []',
         'if (now >= 0 && columns === undefined) return []',
-      ),
-    ],
-  },
-  {
-    name: 'rows alone are published, and owners forget what they had not written yet',
-    edits: [
-      edit(
-        HAND_OVER,
-        '.filter(({ day }) => ranges.some(({ first, last }) => day >= first && day <= last))',
-        '.filter(({ day }) => ranges.some(({ last }) => day <= last + 1_000))',
-      ),
-    ],
-  },
-  {
-    name: 'days that a replay has not closed are swapped',
-    edits: [
-      edit(
-        'src/replay/staged.ts',
-        'day <= (closed.get(partition) ?? -Infinity)',
-        'day <= (closed.has(partition) ? Infinity : -Infinity)',
       ),
     ],
   },
