@@ -1,16 +1,15 @@
 /**
  * A backfill of a year: what it reads with windows of 180 days beside what reading each window anew would, and what a record and a row
- * cost beside windows of 7 days. And the records per second of a replay beside those of the live path on the same log.
+ * cost beside windows of 7 days.
  */
 import path from 'node:path'
 import type { Pipeline } from '../src/core/definition.ts'
 import type { BenchCase, BenchOptions } from './bench.ts'
 import { appendDays, dailyPipeline, FIRST_DAY } from './daily.ts'
-import { benchPipeline, inPlace, notesOf, runToEnd } from './engine.ts'
+import { inPlace, runToEnd } from './engine.ts'
 import { measure } from './measure.ts'
 import type { Measured } from './measure.ts'
 import { replayed } from './replay-run.ts'
-import { workloadLog } from './workload-files.ts'
 
 const RANGE_DAYS = 365
 const LONG = 180
@@ -27,7 +26,6 @@ export const backfillCases: readonly BenchCase[] = [
     name: `${RANGE_DAYS} days, windows of ${LONG}`,
     run: (options) => measureBackfill(options),
   },
-  { name: 'all of the log, beside the live path', run: (options) => measureBesideLive(options) },
 ]
 
 function measureBackfill({ events }: BenchOptions): Promise<Measured> {
@@ -71,34 +69,4 @@ function measureBackfill({ events }: BenchOptions): Promise<Measured> {
 
 function withTables({ sinks: { offline }, ...pipeline }: Pipeline): Pipeline {
   return { ...pipeline, sinks: offline ? { offline } : {} }
-}
-
-/** Both write the tables; the live path tells the online store, too. */
-async function measureBesideLive({ events }: BenchOptions): Promise<Measured> {
-  const count = Math.ceil(events / 9)
-  const log = await workloadLog('json', count)
-  return inPlace(async (place) => {
-    const pipeline = await benchPipeline({ encoding: 'json', log, place, slots: 4 })
-    const live = await measure(async () => {
-      return { count, notes: notesOf(await runToEnd(pipeline)) }
-    })
-    const replay = await measure(async () => {
-      const range = { kind: 'days', range: { first: 0, last: 40_000 } } as const
-      const { records, rows } = await replayed(pipeline, {
-        range,
-        onlyRange: false,
-        start: 'origin',
-      })
-      return { count: records, notes: { rows } }
-    })
-    return {
-      ...replay,
-      notes: {
-        rows: replay.notes['rows'] ?? 0,
-        'live records/s': live.count / live.seconds,
-        'times the live path': replay.count / replay.seconds / (live.count / live.seconds),
-        'in CPU seconds': replay.count / replay.cpuSeconds / (live.count / live.cpuSeconds),
-      },
-    }
-  })
 }

@@ -3,14 +3,14 @@ import { OpenedParts } from '../src/cli/compose.ts'
 import { gatherFacts } from '../src/cli/make-plan.ts'
 import { openReplayRun } from '../src/cli/open-replay-run.ts'
 import { openReplays } from '../src/cli/open-replays.ts'
+import { runWithWorkers } from '../src/cli/replay-workers.ts'
 import { systemClock } from '../src/cli/system-clock.ts'
 import type { Pipeline } from '../src/core/definition.ts'
 import { invariant } from '../src/errors.ts'
-import { Pace } from '../src/replay/pace.ts'
 import { planReplay } from '../src/replay/plan-replay.ts'
 import type { ReplayRequest } from '../src/replay/plan-scope.ts'
 import type { ReplayResult } from '../src/replay/records.ts'
-import { runReplay } from '../src/replay/run.ts'
+import { Pace } from '../src/replay/pace.ts'
 import { QUIET } from './engine.ts'
 
 const SURROUNDINGS = { clock: systemClock, log: QUIET }
@@ -28,6 +28,7 @@ export interface Replayed extends ReplayResult {
 export async function replayed(
   pipeline: Pipeline,
   wanted: Pick<ReplayRequest, 'range' | 'onlyRange' | 'start'>,
+  workers = 1,
 ): Promise<Replayed> {
   await using opened = new OpenedParts()
   const open = await openReplays(pipeline, opened, SURROUNDINGS)
@@ -46,11 +47,13 @@ export async function replayed(
   )
   await open.replays.create(plan)
   const parts = await openReplayRun(open, plan, opened, SURROUNDINGS)
-  const result = await runReplay(parts, {
+  const limits = { zone: pipeline.time.zone }
+  const options = {
     parallel: PARALLEL,
-    pace: new Pace(systemClock, { zone: pipeline.time.zone }),
+    pace: new Pace(systemClock, limits),
     signal: new AbortController().signal,
-  })
+  }
+  const result = await runWithWorkers(workers, { parts, options, limits, log: QUIET })
   invariant(result, 'a benchmark runs to its end')
   return {
     ...result,

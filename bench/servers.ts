@@ -61,13 +61,13 @@ export const latency: Bench = {
   cases: [{ name: 'produce to Redis', run: (options) => measureLatency(options) }],
 }
 
-interface Places {
+export interface Places {
   readonly brokers: string
   readonly redisUrl: string
   readonly place: string
 }
 
-async function onServers<T>(work: (places: Places) => Promise<T>): Promise<T> {
+export async function onServers<T>(work: (places: Places) => Promise<T>): Promise<T> {
   return inPlace(async (place) => {
     await using kafka = await startKafka({ directory: path.join(place, 'kafka') })
     await using redis = await startRedis({ directory: path.join(place, 'redis') })
@@ -90,7 +90,7 @@ function produce(...args: readonly string[]): ReturnType<typeof spawn> {
   })
 }
 
-async function produceAll(brokers: string, events: number): Promise<void> {
+export async function produceAll(brokers: string, events: number): Promise<void> {
   const child = produce(brokers, TOPIC, String(events))
   child.stdout?.resume()
   const [code] = (await once(child, 'exit')) as [number]
@@ -167,7 +167,7 @@ function measureRun(
   })
 }
 
-async function pipelineOf({ brokers, redisUrl, place }: Places): Promise<Pipeline> {
+export async function pipelineOf({ brokers, redisUrl, place }: Places): Promise<Pipeline> {
   const pipeline = await benchPipeline({ encoding: 'json', log: place, place, slots: 4 })
   return {
     ...pipeline,

@@ -46,6 +46,8 @@ const CATALOGUE = {
   HTTP_LISTEN_FAILED: { retryable: false, exitCode: 1 },
   /** The source, the tables or the states do not allow the replay: nothing was changed. */
   REPLAY_REFUSED: { retryable: false, exitCode: 1 },
+  /** A process that worked for a replay is gone. */
+  WORKER_LOST: { retryable: false, exitCode: 1 },
   /** A result left the range of its column's type; it is never rounded or wrapped. */
   VALUE_OUT_OF_RANGE: { retryable: false, exitCode: 1 },
 } as const satisfies Record<string, { retryable: boolean; exitCode: 1 | 2 }>

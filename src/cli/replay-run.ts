@@ -1,21 +1,24 @@
 /** A planned replay, run: with its progress on the terminal, its result beside the plan, and an entry in its audit trail. */
 import type { PartitionReplay } from '../replay/plan.ts'
-import type { Pace } from '../replay/pace.ts'
+import { Pace } from '../replay/pace.ts'
+import type { PaceLimits } from '../replay/pace.ts'
 import type { Replay, ReplayResult } from '../replay/records.ts'
-import { runReplay } from '../replay/run.ts'
-import type { PartitionReplayProgress } from '../replay/run-parts.ts'
+import type { PartitionReplayProgress, ReplayOptions } from '../replay/run-parts.ts'
 import type { Call } from './command.ts'
 import type { OpenedParts } from './compose.ts'
 import { openReplayRun } from './open-replay-run.ts'
 import type { OpenReplays } from './open-replays.ts'
+import { coresWorthwhile, runWithWorkers } from './replay-workers.ts'
 import { addCounts } from './run-summary.ts'
 import { reasonOf } from './status.ts'
 import { countWords, durationWords } from './words.ts'
 
 export interface ReplayRunWishes {
-  readonly pace: Pace
+  readonly pace: PaceLimits
   /** Partitions at once; undefined: all, up to four. */
   readonly parallel: number | undefined
+  /** Processes; undefined: one per core, where there is enough to do. */
+  readonly workers: number | undefined
   readonly signal: AbortSignal
 }
 
@@ -26,20 +29,29 @@ export async function runPlannedReplay(
   call: Call<unknown>,
   { replays, opened }: { readonly replays: OpenReplays; readonly opened: OpenedParts },
   { plan }: Pick<Replay, 'plan'>,
-  { pace, parallel, signal }: ReplayRunWishes,
+  wishes: ReplayRunWishes,
 ): Promise<ReplayResult | undefined> {
+  const { clock } = call
   const parts = await openReplayRun(replays, plan, opened, call)
+  const parallel = Math.min(wishes.parallel ?? PARALLEL_MAX, Math.max(1, plan.partitions.length))
+  const workers = Math.min(parallel, wishes.workers ?? (await coresWorthwhile(parts)))
+  const pace = new Pace(clock, wishes.pace)
   using progress = call.progress(`replay ${plan.id}`)
-  const tally = new ProgressTally(plan.partitions, call.clock.monotonicMs())
-  const result = await runReplay(parts, {
-    parallel: parallel ?? Math.min(PARALLEL_MAX, Math.max(1, plan.partitions.length)),
+  const tally = new ProgressTally(plan.partitions, clock.monotonicMs())
+  const options: ReplayOptions = {
+    parallel,
     pace,
-    signal,
+    signal: wishes.signal,
     onProgress: (now) => {
       tally.note(now)
-      const words = tally.words(call.clock.monotonicMs(), pace)
-      progress.update(tally.done, tally.total, words)
+      progress.update(tally.done, tally.total, tally.words(clock.monotonicMs(), pace))
     },
+  }
+  const result = await runWithWorkers(workers, {
+    parts,
+    options,
+    limits: wishes.pace,
+    log: call.log,
   })
   if (result === undefined) return undefined
   await replays.replays.putResult(plan.id, result)

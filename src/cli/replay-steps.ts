@@ -3,7 +3,6 @@
  * published if that is agreed to as well. Each step leaves what the commands of their own leave, so any of them can go on from here.
  */
 import { isEqual } from '../replay/comparison.ts'
-import { Pace } from '../replay/pace.ts'
 import type { Call } from './command.ts'
 import type { OpenedParts } from './compose.ts'
 import { confirm } from './confirm.ts'
@@ -51,8 +50,8 @@ export async function goThrough(call: Call<StepsOptions>, steps: PlannedSteps): 
     call.fail(1)
     return
   }
-  const pace = new Pace(call.clock, { zone: open.pipeline.time.zone })
-  const wishes = { pace, parallel: undefined, signal: interrupt.signal }
+  const pace = { zone: open.pipeline.time.zone }
+  const wishes = { pace, parallel: undefined, workers: undefined, signal: interrupt.signal }
   const result = await runPlannedReplay(call, { replays: open, opened }, made, wishes)
   const views =
     result &&

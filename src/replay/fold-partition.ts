@@ -7,8 +7,9 @@ import type { GenerationStore, RejectSink } from '../engine/ports.ts'
 import { runPipeline } from '../engine/run-pipeline.ts'
 import { boundedSource } from './bounded-source.ts'
 import { pacedSource } from './pace.ts'
+import type { Pace } from './pace.ts'
 import type { PartitionReplay } from './plan.ts'
-import type { PartitionReplayProgress, ReplayOptions, ReplayParts } from './run-parts.ts'
+import type { PartitionReplayProgress, PartitionWatch, ReplayParts } from './run-parts.ts'
 
 /** Nobody waits for a commit of a replay: larger ones cost less, and a kill repeats a few seconds at most. */
 const COMMIT = {
@@ -28,7 +29,7 @@ interface Stretch {
 
 export async function foldPartition(
   parts: ReplayParts,
-  { pace, signal, onProgress }: ReplayOptions,
+  { pace, signal, onProgress }: PartitionWatch & { readonly pace: Pace },
   { replay, idsOnly }: Stretch,
 ): Promise<void> {
   const { plan } = parts

@@ -52,7 +52,7 @@ export interface StagedTable {
   readonly days: DayRange | undefined
   readonly files: number
   readonly rows: number
-  /** SHA-256, hex, of all values but provenance, in the order of day, partition, entity: equal where the values are. */
+  /** Hex, of all values but provenance: equal where the rows are. */
   readonly checksum: string
 }
 

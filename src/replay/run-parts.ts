@@ -7,9 +7,9 @@ import type { RunParts } from '../engine/parts.ts'
 import type { Milestone } from '../engine/ports.ts'
 import type { TileTables } from './load-tiles.ts'
 import type { Pace } from './pace.ts'
-import type { ReplayPlan } from './plan.ts'
+import type { PartitionReplay, ReplayPlan } from './plan.ts'
 import type { LiveCopy } from './start-parts.ts'
-import type { StagedTable } from './records.ts'
+import type { PartitionResult, StagedTable } from './records.ts'
 
 /** States, tables and rejects are the replay's own; nothing in it can reach those of the pipeline. */
 export type ReplayParts = Pick<
@@ -35,13 +35,22 @@ export type ReplayParts = Pick<
   staged(): Promise<readonly StagedTable[]>
 }
 
-export interface ReplayOptions {
-  /** Partitions at once. */
-  readonly parallel: number
-  readonly pace: Pace
+export interface PartitionWatch {
   readonly signal: AbortSignal
   readonly onProgress?: (progress: PartitionReplayProgress) => void
 }
+
+export interface ReplayOptions extends PartitionWatch {
+  /** Partitions at once. */
+  readonly parallel: number
+  readonly pace: Pace
+}
+
+/** Does one partition, from its start or from where it was left; undefined where it was stopped before its end. */
+export type PartitionRunner = (
+  replay: PartitionReplay,
+  watch: PartitionWatch,
+) => Promise<PartitionResult | undefined>
 
 /** Of one partition; what is not told does not move. */
 export interface PartitionReplayProgress {

@@ -2,7 +2,6 @@
 import os from 'node:os'
 import type { Command } from 'commander'
 import { Pace, parseHours } from '../../replay/pace.ts'
-import type { Hours } from '../../replay/pace.ts'
 import type { ReplayPlan } from '../../replay/plan.ts'
 import type { ReplayResult } from '../../replay/records.ts'
 import { action, definePipelineCommand, wholeNumber } from '../command.ts'
@@ -15,6 +14,7 @@ import { countWords, dayOrNull, dayWords, durationWords, plural } from '../words
 
 interface ReplayRunOptions {
   readonly parallel?: number
+  readonly workers?: number
   readonly recordsPerSecond?: number
   readonly window?: string
   readonly nice: boolean
@@ -40,6 +40,11 @@ export function replayRunCommand(): Command {
     .argument('<id>', 'of a replay: `tidemark replay list` shows them')
     .option('--parallel <partitions>', 'partitions at once (default: all, up to 4)', wholeNumber)
     .option(
+      '--workers <processes>',
+      'processes that share the partitions (default: one per core where there is much to read)',
+      wholeNumber,
+    )
+    .option(
       '--records-per-second <records>',
       'read no faster, all partitions together',
       wholeNumber,
@@ -60,13 +65,19 @@ async function run(call: Call<ReplayRunOptions>, id: string): Promise<void> {
   const replays = await openReplays(pipeline, opened, call)
   const { plan } = await replays.replays.get(id)
   const { zone } = pipeline.time
-  const pace = new Pace(clock, { ...limitsOf(options, hours), zone })
+  const { parallel, workers, recordsPerSecond } = options
+  const limits = {
+    zone,
+    ...(recordsPerSecond === undefined ? {} : { recordsPerSecond }),
+    ...(hours === undefined ? {} : { hours }),
+  }
+  const pace = new Pace(clock, limits)
   if (pace.hoursWaitMs > 0 && hours) {
     call.tell(
       `allowed hours are ${hours.text} ${zone}; waiting ${durationWords(pace.hoursWaitMs)} for them`,
     )
   }
-  const wishes = { pace, parallel: options.parallel, signal: interrupt.signal }
+  const wishes = { pace: limits, parallel, workers, signal: interrupt.signal }
   const result = await runPlannedReplay(call, { replays, opened }, { plan }, wishes)
   if (result === undefined) {
     if (call.json) out.json({ replay: id, reason: 'stopped' })
@@ -76,16 +87,6 @@ async function run(call: Call<ReplayRunOptions>, id: string): Promise<void> {
     out.json({ replay: id, reason: 'done', ...resultData(result) })
   } else {
     printResult(call, plan, { result, rejectsIn: `${replayDirectory(pipeline, id)}/rejects` })
-  }
-}
-
-function limitsOf(
-  { recordsPerSecond }: ReplayRunOptions,
-  hours: Hours | undefined,
-): { readonly recordsPerSecond?: number; readonly hours?: Hours } {
-  return {
-    ...(recordsPerSecond === undefined ? {} : { recordsPerSecond }),
-    ...(hours === undefined ? {} : { hours }),
   }
 }
 
