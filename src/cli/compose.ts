@@ -46,7 +46,8 @@ import type { ObjectStorage } from '../storage/object-storage.ts'
 import { TABLE_FAULTS } from '../table/failure.ts'
 import { openCheckpoints } from './open-checkpoints.ts'
 import { openHandOvers } from './open-hand-overs.ts'
-import { openStorage, spillDirectory } from './open-storage.ts'
+import { openStorage } from './open-storage.ts'
+import { openScratch } from './scratch.ts'
 import { packageVersion } from './version.ts'
 
 export interface Surroundings {
@@ -225,6 +226,8 @@ export interface OpenTables {
   readonly storage: ObjectStorage
   /** Reads the files of a table. */
   readonly database: DuckDb
+  /** A directory that is gone when they are closed. */
+  readonly scratch: string
 }
 
 export async function openTables(
@@ -236,18 +239,20 @@ export async function openTables(
   // Loaded when it is needed: it is half of the time in which a command starts.
   const { DuckDb } = await import('../duckdb/database.ts')
   const { ParquetWriter } = await import('../duckdb/parquet-writer.ts')
+  const scratch = opened.add(await openScratch(pipeline))
   const database = opened.add(
     await DuckDb.open({
       memoryMb: DUCKDB_MEMORY_MB,
       threads: Math.min(2, availableParallelism()),
       concurrentMax: DUCKDB_CONCURRENT_MAX,
-      temporaryDirectory: spillDirectory(pipeline.state, 'duckdb'),
+      temporaryDirectory: scratch.directory,
     }),
   )
   const storage = opened.add(await openStorage(pipeline, offline.location, TABLE_FAULTS))
   const parquet = new ParquetWriter(database)
   return {
     database,
+    scratch: scratch.directory,
     storage,
     store: new DeltaTableStore({ storage, parquet, clock, log, newId: randomUUID }),
   }

@@ -17,6 +17,8 @@ import { countDays } from './count-days.ts'
 import { tableSide } from './replay-files.ts'
 import type { TableSide } from './replay-files.ts'
 
+type WatchedTables = Pick<OpenTables, 'store' | 'database'>
+
 /** A look at a table that has not changed costs one listing of its log. */
 const LOOK_EVERY_MS = 60_000
 
@@ -37,13 +39,13 @@ type WatchParts = Pick<RunParts, 'pipeline' | 'clock' | 'log'>
 
 export class GateWatch implements AsyncDisposable {
   readonly #parts: WatchParts
-  readonly #tables: OpenTables
+  readonly #tables: WatchedTables
   readonly #views: readonly WatchedView[]
   readonly #stopping = new AbortController()
   #lookedMs = -Infinity
   #looking: Promise<void> | undefined
 
-  constructor(parts: WatchParts, tables: OpenTables) {
+  constructor(parts: WatchParts, tables: WatchedTables) {
     this.#parts = parts
     this.#tables = tables
     this.#views = planViews(parts.pipeline).flatMap(

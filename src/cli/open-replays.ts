@@ -32,6 +32,8 @@ export interface OpenReplays {
   /** The live tables. */
   readonly tables: DeltaTableStore
   readonly database: DuckDb
+  /** A directory that is gone when all is closed. */
+  readonly scratch: string
   /** Undefined: the pipeline keeps none. */
   readonly checkpoints: OpenCheckpoints | undefined
   /** The staging tables of a replay, under the names of the live ones. */
@@ -52,7 +54,7 @@ export async function openReplays(
       `${pipeline.name} has no tables that a replay could change. Give it some (sinks.offline)`,
     )
   }
-  const { store, storage, database } = await openTables(pipeline, offline, opened, { clock, log })
+  const { store, storage, database, scratch } = await openTables(pipeline, offline, opened, { clock, log })
   const checkpoints = await openCheckpoints(pipeline, { clock, log })
   if (checkpoints) opened.add(checkpoints)
   const { ParquetWriter } = await import('../duckdb/parquet-writer.ts')
@@ -65,6 +67,7 @@ export async function openReplays(
     handOvers: openHandOvers(storage, pipeline, { clock, log }),
     tables: store,
     database,
+    scratch,
     checkpoints,
     staged: (id) =>
       new DeltaTableStore({

@@ -1,13 +1,11 @@
 /** Places of files: from where the pipeline file says they are to what reads and writes them. */
-import { existsSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import type { Pipeline, StorageLocation } from '../core/definition.ts'
 import type { S3Location } from '../s3/bucket.ts'
 import type { S3Storage, S3StorageOptions } from '../s3/s3-storage.ts'
 import { DirectoryStorage } from '../storage/directory-storage.ts'
 import type { StorageFaults } from '../storage/failure.ts'
 import type { ObjectStorage } from '../storage/object-storage.ts'
+import { scratchPlace } from './scratch.ts'
 
 export type OpenStorage = ObjectStorage & AsyncDisposable
 
@@ -28,10 +26,5 @@ export async function openBucket(
 ): Promise<S3Storage> {
   // Loaded when it is needed: the SDK takes longer than the rest of a command's start.
   const { S3Storage } = await import('../s3/s3-storage.ts')
-  return new S3Storage(location, { ...options, workspace: spillDirectory(state, 's3') })
-}
-
-/** With the state, on a disk with room; a command that only reads makes no state. */
-export function spillDirectory(state: string, what: 'duckdb' | 's3'): string {
-  return path.join(existsSync(state) ? state : tmpdir(), `tidemark-${what}`)
+  return new S3Storage(location, { ...options, workspace: scratchPlace({ state }, 's3') })
 }

@@ -13,7 +13,6 @@ import type { Call } from './command.ts'
 import { OpenedParts } from './compose.ts'
 import { openReplays } from './open-replays.ts'
 import type { OpenReplays } from './open-replays.ts'
-import { spillDirectory } from './open-storage.ts'
 import { compareView } from './replay-compare.ts'
 import type { ComparedView } from './replay-compare.ts'
 import { diffData } from './replay-diff-data.ts'
@@ -56,9 +55,7 @@ export async function diffReplay(
   { view, sample, to, signal }: DiffRequest,
 ): Promise<readonly ViewDifference[] | undefined> {
   const titles = titlesOf(replay, view)
-  const spill = spillDirectory(open.pipeline.state, 'duckdb')
-  await mkdir(spill, { recursive: true })
-  const workspace = await mkdtemp(path.join(spill, 'diff-'))
+  const workspace = await mkdtemp(path.join(open.scratch, 'diff-'))
   using progress = call.progress('diff')
   try {
     const compared: ComparedView[] = []

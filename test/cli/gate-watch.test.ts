@@ -1,7 +1,6 @@
 /** The limits of live days: looked at when a day is complete, and again when late records change it. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { GateWatch } from '../../src/cli/gate-watch.ts'
-import type { OpenTables } from '../../src/cli/compose.ts'
 import type { ColumnSpec } from '../../src/core/columns.ts'
 import type { Value } from '../../src/core/value.ts'
 import { pipelineOf, viewOf } from '../support/builders.ts'
@@ -28,7 +27,7 @@ beforeEach(async () => {
   } as const
   const view = viewOf([1], [{ name: 'clicks', aggregate: 'count', field: '*' }], { gates })
   const { clock, database, options } = fixture
-  const tables: OpenTables = { store: fixture.store(), storage: options.storage, database }
+  const tables = { store: fixture.store(), database }
   watch = new GateWatch(
     { pipeline: pipelineOf({ views: [view] }), clock, log: options.log },
     tables,
