@@ -9,7 +9,9 @@ let state: string
 beforeEach(() => (state = mkdtempSync(path.join(os.tmpdir(), 'tidemark-scratch-'))))
 afterEach(() => rmSync(state, { recursive: true }))
 
-const left = (): string[] => readdirSync(path.join(state, 'tidemark-duckdb'))
+function left(): string[] {
+  return readdirSync(path.join(state, 'tidemark-duckdb'))
+}
 
 test('each process has a directory of its own, which goes with it', async () => {
   {
