@@ -25,6 +25,8 @@ import { openPlanArchive } from './open-archive.ts'
 import type { ArchiveOptions } from './open-archive.ts'
 import type { OpenReplays } from './open-replays.ts'
 import { gatherKnowledge } from './replay-knowledge.ts'
+import { exportsOf } from './follow-exports.ts'
+import type { KnownExport } from '../storage/exports.ts'
 import { tilesComplete } from './tiles-complete.ts'
 
 export interface PlanOptions extends TypedRange, ArchiveOptions {
@@ -44,6 +46,8 @@ export interface PlanExtras {
 
 export interface MadePlan extends PlannedReplay {
   readonly facts: ReplayFacts
+  /** Plain copies of tables whose days change. */
+  readonly exports: readonly KnownExport[]
 }
 
 export function addPlanOptions(command: Command): Command {
@@ -97,7 +101,7 @@ export async function makePlan(
   const { range, staged, views } = plan
   const details = { request: plan.request, range, staged, views, handsOver: plan.handsOver }
   await open.replays.audit(plan.id, { ...plan.audit, did: 'plan', details })
-  return { ...planned, plan, facts }
+  return { ...planned, plan, facts, exports: await exportsOf(open, plan) }
 }
 
 function requestOf(

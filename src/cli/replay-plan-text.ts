@@ -153,10 +153,13 @@ function reachWords({ incomplete, source }: ReplayPlan): string {
     : `${what} reaches back far enough for every window`
 }
 
-function effects({ plan, facts }: MadePlan): string[] {
+function effects({ plan, facts, exports }: MadePlan): string[] {
   const { views, handsOver } = plan
   const tables = `tables of ${views.join(', ')}: the days that the replay has closed are swapped in one transaction per table; a reader sees each (entity, day) once, as it was or as it is`
-  const copies = `directories of \`tidemark table export\` are copies that nobody keeps track of: export the changed days again`
+  const copies = exports.map(
+    ({ view, directory, host }) =>
+      `the copy of ${view} in ${directory} (on ${host}) follows: its days that change are exported anew`,
+  )
   const online = handsOver
     ? 'online: nothing is written by the replay; once the owners are past their former position they tell every value again, paced, as of the new generation'
     : 'online: values stay as they are, no window of today reaches into these days'
@@ -171,7 +174,7 @@ function effects({ plan, facts }: MadePlan): string[] {
     online,
     consumers,
     ...(retired.length === 0 ? [] : [`no longer written: ${retired.join(', ')}`]),
-    copies,
+    ...copies,
     `\`tidemark replay diff ${plan.id}\` shows every difference before that`,
   ]
 }
@@ -209,6 +212,7 @@ export function planData(made: MadePlan, cost: ReplayCost): object {
       ),
     })),
     cost,
+    exports: made.exports,
     effects: effects(made),
     next: `tidemark replay run ${plan.id}`,
   }

@@ -11,6 +11,7 @@ import type { OpenedParts } from './compose.ts'
 import { confirm } from './confirm.ts'
 import { openPublication } from './open-publication.ts'
 import type { OpenReplays } from './open-replays.ts'
+import { followWithExports } from './follow-exports.ts'
 import { judgeReplay } from './replay-gates.ts'
 import { countWords, dayWords, plural } from './words.ts'
 
@@ -57,6 +58,8 @@ export async function publishPlanned(
     onProgress: (table, copied, files) =>
       progress.update(copied, files, `files of ${table} copied`),
   })
+  if (outcome.kind === 'published' || outcome.kind === 'finished')
+    await followWithExports(call, open, { plan })
   if (call.json) call.out.json({ replay: id, ...publishData(outcome) })
   else tellPublished(call, id, outcome)
   if (outcome.kind === 'declined') call.fail(1)
@@ -87,6 +90,8 @@ export async function takeBackPublished(
     onProgress: (table, copied, files) =>
       progress.update(copied, files, `files of ${table} copied`),
   })
+  if (outcome.kind === 'rolled back' || outcome.kind === 'finished')
+    await followWithExports(call, open, await open.replays.get(outcome.replay))
   if (call.json) call.out.json(rollbackData(outcome))
   else tellRolledBack(call, outcome)
   if (outcome.kind === 'declined') call.fail(1)

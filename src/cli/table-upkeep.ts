@@ -1,10 +1,13 @@
 /** Upkeep of the tables: compact, vacuum, export. Each works on the newest version, beside a run, and says what came of it. */
+import { hostname } from 'node:os'
+import path from 'node:path'
 import type { DayIndex } from '../core/day.ts'
 import type { Pipeline } from '../core/definition.ts'
 import { DURATION_PATTERN, parseDuration } from '../definition/units.ts'
 import { TidemarkError } from '../errors.ts'
 import { unfinished } from '../replay/carry-out.ts'
 import { GenerationRecords } from '../storage/generation-records.ts'
+import { StoredExports } from '../storage/exports.ts'
 import { StoredReplays } from '../storage/replay-records.ts'
 import { compactTable } from '../table/compact.ts'
 import type { CompactRequest, CompactResult } from '../table/compact.ts'
@@ -162,22 +165,33 @@ export async function exportView(call: Call<ExportOptions>, viewName: string): P
   const pipeline = await call.pipeline()
   await using opened = new OpenedParts()
   const { view, table } = tableOf(await existingTables(call, pipeline, opened, viewName), 'rows')
+  const directory = path.resolve(call.options.to)
   const { partitions } = await opened.add(openSource(pipeline, call)).topology()
   const states = await finalDays(pipeline, partitions)
-  const { version, written, kept } = await exportTable(table, {
-    directory: call.options.to,
+  const { version, written, kept, removed } = await exportTable(table, {
+    directory,
     isFinal: (day) =>
       states.every(
         ({ finalDay, isDirty }) =>
           day <= finalDay && !isDirty({ kind: 'rows', view: view.index, day }),
       ),
   })
+  await new StoredExports(table.options.storage).note({
+    view: view.title,
+    directory,
+    host: hostname(),
+  })
   const { json, out, options, tell } = call
   if (json) {
-    const days = { written: written.map(dayOrNull), kept: kept.map(dayOrNull) }
+    const [added, same, gone] = [written, kept, removed].map((days) => days.map(dayOrNull))
+    const days = { written: added, kept: same, removed: gone }
     out.json({ table: table.name, version, directory: options.to, ...days })
   } else {
     out.line(`${options.to}: ${exportWords(written, kept)}`)
+    if (removed.length > 0)
+      out.line(
+        `${plural(removed.length, 'day')} taken away, of which the table has no row any more`,
+      )
   }
   if (written.length + kept.length === 0) {
     tell('no day is final yet: records may come until time.allowedLateness after its end')

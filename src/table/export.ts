@@ -3,8 +3,8 @@
  * system allows it, else copies; a day appears whole or not at all.
  *
  * A day that is there already with the same files is kept. One whose files changed (a later generation rewrote it) is
- * swapped by two renames: for that instant a glob misses the day, it never sees both. Programs that must not miss it read
- * the table.
+ * swapped by two renames: for that instant a glob misses the day, it never sees both. One that the table no longer has is
+ * taken away. Programs that must not miss a day read the table.
  */
 import { randomUUID } from 'node:crypto'
 import { copyFile, link, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
@@ -13,7 +13,7 @@ import type { DayIndex } from '../core/day.ts'
 import type { DeltaTable } from './delta-table.ts'
 import { systemCode } from '../storage/failure.ts'
 import { guarded } from './failure.ts'
-import { dayFolder } from './file-name.ts'
+import { dayFolder, dayOfFolder } from './file-name.ts'
 import { viewTable, withLocalFiles, type DataFile } from './view.ts'
 
 export interface ExportRequest {
@@ -29,6 +29,7 @@ export interface ExportResult {
   readonly version: number
   readonly written: readonly DayIndex[]
   readonly kept: readonly DayIndex[]
+  readonly removed: readonly DayIndex[]
 }
 
 export async function exportTable(
@@ -48,7 +49,27 @@ export async function exportTable(
     )
     ;(done ? written : kept).push(day)
   }
-  return { version: view.version, written, kept }
+  const removed = (await exportedDays(directory)).filter(
+    (day) => !days.has(day) && request.isFinal(day),
+  )
+  for (const day of removed) {
+    const target = join(directory, dayFolder(day))
+    await guarded(`export: cannot remove ${target}`, () => removeDay(target))
+  }
+  return { version: view.version, written, kept, removed }
+}
+
+/** Days that a directory of an export has. */
+export async function exportedDays(directory: string): Promise<DayIndex[]> {
+  const names = (await filesOf(directory)) ?? []
+  return names.flatMap((name) => dayOfFolder(name) ?? []).sort((a, b) => a - b)
+}
+
+/** At once for a glob, and never by half. */
+async function removeDay(target: string): Promise<void> {
+  const old = `${dirname(target)}.tmp-${randomUUID()}`
+  await rename(target, old)
+  await rm(old, { recursive: true, force: true })
 }
 
 /** False where the day is there already. */

@@ -73,6 +73,11 @@ export function dayFolder(day: DayIndex): string {
   return `ds=${formatDay(day)}`
 }
 
+/** Undefined: another name. */
+export function dayOfFolder(name: string): DayIndex | undefined {
+  return name.startsWith('ds=') ? parseDay(name.slice(3)) : undefined
+}
+
 /** Negative where `a` is the lower version. */
 export function compareVersions(a: SlotVersion, b: SlotVersion): number {
   if (a.generation !== b.generation) return a.generation - b.generation

@@ -4,7 +4,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { FeatureTable, SlotChange } from '../../src/engine/ports.ts'
 import { compactTable, type CompactResult } from '../../src/table/compact.ts'
 import type { DeltaTable } from '../../src/table/delta-table.ts'
-import { exportTable } from '../../src/table/export.ts'
+import { exportedDays, exportTable } from '../../src/table/export.ts'
+import { dayFolder } from '../../src/table/file-name.ts'
 import { vacuumTable, type VacuumResult } from '../../src/table/vacuum.ts'
 import { describeTable, viewTable } from '../../src/table/view.ts'
 import { COLUMNS, specOf, stage, TableFixture, type SlotRows } from '../support/table-fixture.ts'
@@ -271,7 +272,7 @@ describe('export', () => {
       directory: directory(),
       isFinal: (day) => day <= DAY,
     })
-    expect(result).toEqual({ version: 6, written: [DAY], kept: [] })
+    expect(result).toEqual({ version: 6, written: [DAY], kept: [], removed: [] })
     const rows = await fixture.database.rows(
       `SELECT concat_ws(' ', ds::VARCHAR, user_id, clicks_1d) AS line FROM read_parquet('${directory()}/**/*.parquet', hive_partitioning = true)`,
     )
@@ -297,6 +298,18 @@ describe('export', () => {
     expect(await readdir(join(directory(), 'ds=2001-01-05'))).toHaveLength(2)
     const beside = await readdir(fixture.directory)
     expect(beside.filter((name) => name.includes('.tmp-'))).toEqual([])
+  })
+
+  test('a day of which the table has no row any more is taken away; days that are not final are left', async () => {
+    await fillDay()
+    await exportTable(handle, { directory: directory(), isFinal: () => true })
+    for (const gone of [DAY - 1, DAY - 2]) await mkdir(join(directory(), dayFolder(gone)))
+    const isFinal = (day: number): boolean => day >= DAY - 1
+    expect(await exportTable(handle, { directory: directory(), isFinal })).toMatchObject({
+      kept: [DAY],
+      removed: [DAY - 1],
+    })
+    expect(await exportedDays(directory())).toEqual([DAY - 2, DAY])
   })
 
   test('exported files outlive the vacuum of the table', async () => {
