@@ -8,6 +8,7 @@ import type { Pipeline } from '../core/definition.ts'
 import { parseSlot } from '../core/dirty-slot.ts'
 import type { SlotKind } from '../core/dirty-slot.ts'
 import { PartitionTime } from '../core/partition-time.ts'
+import { titleOf } from '../core/view-title.ts'
 import { TidemarkError } from '../errors.ts'
 import { openStateCopy } from '../leveldb/readers.ts'
 import { stateDirectory } from './compose.ts'
@@ -19,7 +20,8 @@ export interface PartitionDays {
   readonly finalDay: DayIndex
   readonly isDirty: (slots: {
     readonly kind: SlotKind
-    readonly view: number
+    /** Title. */
+    readonly view: string
     readonly day: DayIndex
   }) => boolean
 }
@@ -46,10 +48,12 @@ async function partitionDays(pipeline: Pipeline, partition: number): Promise<Par
     }
     const policy = { ...pipeline.time, origin: head.origin }
     const time = new PartitionTime(createCalendar(pipeline.time.zone), policy, head.time)
+    // The state numbers its views; a pipeline file may have them in another order.
+    const titles = head.views.map(titleOf)
     const dirty = new Set(
       [...(await state.dirtySlots()).keys()].map((key) => {
         const { kind, view, day } = parseSlot(key)
-        return `${kind} ${view} ${day}`
+        return `${kind} ${titles[view] ?? ''} ${day}`
       }),
     )
     return {

@@ -86,7 +86,7 @@ async function compactionsOf(
     const days = files.filter((file) => file.partition === partition).map(({ day }) => day)
     const split = new Set(days.filter((day, index) => days.indexOf(day) !== index))
     for (const day of split) {
-      if (day > finalDay || isDirty({ kind, view: view.index, day })) continue
+      if (day > finalDay || isDirty({ kind, view: view.title, day })) continue
       requests.push({
         generation,
         partition,
@@ -173,7 +173,7 @@ export async function exportView(call: Call<ExportOptions>, viewName: string): P
     isFinal: (day) =>
       states.every(
         ({ finalDay, isDirty }) =>
-          day <= finalDay && !isDirty({ kind: 'rows', view: view.index, day }),
+          day <= finalDay && !isDirty({ kind: 'rows', view: view.title, day }),
       ),
   })
   await new StoredExports(table.options.storage).note({

@@ -8,6 +8,7 @@
 import type { DayIndex } from './day.ts'
 import { policyDifferences } from './generation.ts'
 import type { GenerationRecord, Policy, RecordedColumn, RecordedView } from './generation.ts'
+import { titleOf } from './view-title.ts'
 
 export type ReplayedChange =
   /** The file means what the stored generation means: the replay counts the same anew. */
@@ -74,10 +75,6 @@ export function replayedRecord(
       ...gone.map((view) => `views.${titleOf(view)}: no longer written`),
     ],
   }
-}
-
-function titleOf({ name, version }: RecordedView): string {
-  return `${name}@${version}`
 }
 
 function isSameView(a: RecordedView, b: RecordedView): boolean {

@@ -23,6 +23,7 @@ import type { Evaluator } from './expression-eval.ts'
 import { TileLayout } from './tile-layout.ts'
 import type { KeyedAggregate } from './tile-layout.ts'
 import type { FieldType } from './value.ts'
+import { titleOf } from './view-title.ts'
 
 export interface ViewPlan {
   /** Its number in the state: the position in the pipeline file's order of the generation's record. */
@@ -93,7 +94,7 @@ export interface ViewHistory {
   readonly earlier: readonly { readonly hash: string; readonly before: DayIndex }[]
 }
 
-/** Views in the order of their numbers in states. */
+/** `index` is the number of a view in states only where the views stand as the generation's record has them (`planRecorded`). */
 export function planViews(
   pipeline: Pipeline,
   historyOf: (view: ViewDefinition) => ViewHistory | undefined = () => undefined,
@@ -119,7 +120,7 @@ function planView(
   return {
     index,
     definition: view,
-    title: `${view.name}@${view.version}`,
+    title: titleOf(view),
     onlineName: `${view.name}:v${view.version}`,
     tableName: `${view.name}_v${view.version}`,
     fieldsUsed: [...usedFields(view)].map(([name, since]) => ({ field: indexOf(name), since })),

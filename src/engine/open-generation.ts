@@ -4,13 +4,14 @@
  */
 import type { DayIndex } from '../core/day.ts'
 import { createCalendar } from '../core/day.ts'
-import type { Pipeline } from '../core/definition.ts'
+import type { Pipeline, ViewDefinition } from '../core/definition.ts'
 import { compareGenerations } from '../core/generation-change.ts'
 import type { StatesNow } from '../core/generation-change.ts'
 import { policyDifferences, recordOf, recordText } from '../core/generation.ts'
 import type { GenerationRecord } from '../core/generation.ts'
 import { planViews } from '../core/view-plan.ts'
 import type { ViewPlan } from '../core/view-plan.ts'
+import { titleOf } from '../core/view-title.ts'
 import { BEGIN_ANEW, TidemarkError } from '../errors.ts'
 import { inheritanceOf, readRecords } from './hand-over.ts'
 import type { Inheritance } from './hand-over.ts'
@@ -67,12 +68,22 @@ async function firstRecord(
   const origins = await source.origins()
   const known = await heads()
   for (const head of known) if (head !== undefined) checkUnrecorded(pipeline, topology, head)
-  return recordOf(pipeline, planViews(pipeline), {
+  return recordOf(pipeline, planViews({ ...pipeline, views: inOrderOf(pipeline, known) }), {
     generation: 1,
     zoneData,
     log: topology.identity,
     origins: origins.map((origin, partition) => known[partition]?.origin ?? origin),
   })
+}
+
+/** A state numbers its views: the file may have them in another order by now. */
+function inOrderOf(
+  { views }: Pipeline,
+  heads: readonly (StateHead | undefined)[],
+): readonly ViewDefinition[] {
+  const numbered = heads.find((head) => head !== undefined)?.views.map(titleOf)
+  const number = (view: ViewDefinition): number => numbered?.indexOf(titleOf(view)) ?? 0
+  return views.toSorted((a, b) => number(a) - number(b))
 }
 
 /**
@@ -82,7 +93,9 @@ async function firstRecord(
 function checkUnrecorded(pipeline: Pipeline, { partitions }: Topology, head: StateHead): void {
   checkPartitions(pipeline, head.partitions, partitions)
   const hashes = (views: readonly { name: string; version: number; hash: string }[]): string =>
-    JSON.stringify(views.map(({ name, version, hash }) => `${name}@${version} ${hash}`).toSorted())
+    JSON.stringify(
+      views.map(({ name, version, hash }) => `${titleOf({ name, version })} ${hash}`).toSorted(),
+    )
   if (head.generation === 1 && hashes(head.views) === hashes(pipeline.views)) return
   throw new TidemarkError(
     'DEFINITION_CHANGED',

@@ -7,6 +7,7 @@ import type { DayIndex } from '../core/day.ts'
 import { NO_TIME, PartitionTime } from '../core/partition-time.ts'
 import { TileCodec } from '../core/tile-codec.ts'
 import type { ViewPlan } from '../core/view-plan.ts'
+import { titleOf } from '../core/view-title.ts'
 import { BEGIN_ANEW, TidemarkError } from '../errors.ts'
 import type { Amendments } from './amendments.ts'
 import { BatchFold } from './batch-fold.ts'
@@ -231,7 +232,22 @@ function openHead(
       `the state of partition ${partition} says that it belongs to pipeline ${head.pipeline}, partition ${head.partition}. The directories were mixed up; put each back in its place`,
     )
   }
+  checkNumbers(head, views)
   return { ...head, generation, views: views.map((view) => viewState(view, head)) }
+}
+
+/** Tiles and dirty slots name views by number. */
+function checkNumbers(
+  { partition, generation, views: known }: StateHead,
+  views: readonly ViewPlan[],
+): void {
+  const wanted = views.map(({ title }) => title).join(', ')
+  const found = known.map(titleOf).join(', ')
+  if (known.length === 0 || found === wanted) return
+  throw new TidemarkError(
+    'STATE_DAMAGED',
+    `the state of partition ${partition}, of generation ${generation}, has the views ${found}, and the record of the generation ${wanted}, in this order: the two do not belong together. Nothing was read. Bring back the record (_tidemark/generations) that the state was built under, or ${BEGIN_ANEW}`,
+  )
 }
 
 export function viewState(view: ViewPlan, head: StateHead): ViewState {

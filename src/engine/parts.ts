@@ -82,6 +82,8 @@ export interface TableScope {
 }
 
 export interface RunProgress {
+  /** Titles by the number that a view has in states and in lists by view: the order of the generation's record, not of the file. */
+  readonly views: readonly string[]
   readonly partitions: readonly PartitionProgress[]
   /** `joining`: no partitions are assigned yet, or the lease was lost; `alone`: there is no group. */
   readonly lease: 'alone' | 'joining' | 'held'

@@ -21,10 +21,11 @@ const GENERATION_CHECK_MS = 10_000
 export async function runPipeline(parts: RunParts, options: RunOptions): Promise<RunSummary> {
   const startMs = parts.clock.monotonicMs()
   const topology = await parts.source.topology()
-  const { set, generation } = await openSet(parts, options, topology)
+  const { set, generation, views } = await openSet(parts, options, topology)
   const membership = new Membership(set)
   const done = new AbortController()
   const progressNow = (): RunProgress => ({
+    views,
     partitions: set.progress,
     assigned: set.assigned,
     lease: membership.state,
@@ -63,7 +64,11 @@ async function openSet(
   parts: RunParts,
   options: RunOptions,
   topology: Topology,
-): Promise<{ readonly set: PartitionSet; readonly generation: number }> {
+): Promise<{
+  readonly set: PartitionSet
+  readonly generation: number
+  readonly views: readonly string[]
+}> {
   const again = { ...parts, signal: options.signal, what: 'the tables and the record beside them' }
   const opening = (): ReturnType<typeof openGeneration> => openGeneration(parts, topology)
   const { record, views, inheritance } = await retryForEver(opening, again)
@@ -82,7 +87,7 @@ async function openSet(
     stopsAt: options.stopAt,
     writes: options.writes,
   })
-  return { set, generation }
+  return { set, generation, views: views.map(({ title }) => title) }
 }
 
 /** All of `partitions` where there is no lease, else what the lease gives. */

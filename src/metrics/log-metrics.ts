@@ -1,5 +1,6 @@
 /** Metrics of the log and of its time: position, lag, watermark, what became of the records. */
 import { VERDICT_NAMES } from '../core/judge.ts'
+import { titleOf } from '../core/view-title.ts'
 import type { PartitionProgress } from '../engine/parts.ts'
 import {
   countOf,
@@ -177,10 +178,10 @@ export const RECORD_METRICS: readonly Metric[] = [
     type: 'counter',
     unit: 'records',
     help: 'Records that could not be used, by reason; missing_key and bad_field once per view. All of them are in the dead letters.',
-    *of(partition, { views }) {
+    *of(partition, { pipeline: { views } }) {
       for (const reason of PARTITION_REASONS) yield [reason, countOf(partition, reason)]
       for (const reason of VIEW_REASONS) {
-        const counts = views.map((view) => countOf(partition, `${view} ${reason}`))
+        const counts = views.map((view) => countOf(partition, `${titleOf(view)} ${reason}`))
         yield [reason, counts.reduce((sum, count) => sum + count, 0)]
       }
     },
@@ -197,9 +198,9 @@ export const RECORD_METRICS: readonly Metric[] = [
     type: 'counter',
     unit: 'records',
     help: 'Accepted records that a view did not take, by outcome: missing_key and bad_field are rejects; not_entity (a field of its entity is absent) and filtered are not.',
-    *of({ progress, views }) {
+    *of({ progress, pipeline }) {
       for (const partition of progress?.partitions ?? []) {
-        for (const view of views) {
+        for (const view of pipeline.views.map(titleOf)) {
           for (const outcome of VIEW_OUTCOMES) {
             const labels = { partition: partition.partition, view, outcome }
             yield { labels, value: countOf(partition, `${view} ${outcome}`) }

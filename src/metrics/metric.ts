@@ -7,14 +7,13 @@
  */
 import type { Calendar, DayIndex } from '../core/day.ts'
 import type { Pipeline, ViewDefinition } from '../core/definition.ts'
+import { titleOf } from '../core/view-title.ts'
 import type { Distribution } from '../engine/meters.ts'
 import type { PartitionProgress, RunProgress } from '../engine/parts.ts'
 
 /** What a scrape reads; one for all metrics, so that they agree with each other. */
 export interface Moment {
   readonly pipeline: Pipeline
-  /** Name and version per view, by index: `user_activity@1`. */
-  readonly views: readonly string[]
   readonly topic: string
   readonly version: string
   readonly calendar: Calendar
@@ -136,7 +135,8 @@ export function ofPartitionView(
   about: About & {
     readonly of: (
       partition: PartitionProgress,
-      view: { readonly index: number; readonly title: string; readonly definition: ViewDefinition },
+      /** `index`: its number in lists by view. */
+      view: { readonly index: number; readonly definition: ViewDefinition },
       moment: Moment,
     ) => Value
   },
@@ -145,9 +145,10 @@ export function ofPartitionView(
   return ofPartitionBy('view', {
     ...rest,
     *of(partition, moment) {
-      for (const [index, definition] of moment.pipeline.views.entries()) {
-        const title = moment.views[index] ?? definition.name
-        const value = of(partition, { index, title, definition }, moment)
+      for (const definition of moment.pipeline.views) {
+        const title = titleOf(definition)
+        const index = moment.progress?.views.indexOf(title) ?? -1
+        const value = of(partition, { index, definition }, moment)
         if (value !== undefined) yield [title, value]
       }
     },

@@ -89,7 +89,7 @@ class Moments {
   readonly #sizes: {
     readonly [Name in keyof MeasuredSizes]: Measured<MeasuredSizes[Name]>
   }
-  readonly #fixed: Pick<Moment, 'pipeline' | 'views' | 'topic' | 'version' | 'calendar'>
+  readonly #fixed: Pick<Moment, 'pipeline' | 'topic' | 'version' | 'calendar'>
   #now: Moment | undefined
 
   constructor(parts: MetricsParts) {
@@ -102,7 +102,6 @@ class Moments {
     }
     this.#fixed = {
       pipeline,
-      views: pipeline.views.map(({ name, version }) => `${name}@${version}`),
       topic,
       version,
       calendar: createCalendar(pipeline.time.zone),

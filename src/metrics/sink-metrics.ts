@@ -1,4 +1,5 @@
 /** Metrics of what becomes durable and readable: the commit, the online store, the delay at each hop, freshness. */
+import { titleOf } from '../core/view-title.ts'
 import type { Distribution } from '../engine/meters.ts'
 import type { OnlineProgress, PartitionProgress } from '../engine/parts.ts'
 import {
@@ -206,9 +207,9 @@ export const FRESHNESS_METRICS: readonly Metric[] = [
     type: 'gauge',
     unit: 's',
     help: 'The objective: `freshness` of the view.',
-    *of({ pipeline, views }) {
-      for (const [index, { freshnessMs }] of pipeline.views.entries())
-        yield { labels: { view: views[index] ?? '' }, value: freshnessMs / 1_000 }
+    *of({ pipeline: { views } }) {
+      for (const view of views)
+        yield { labels: { view: titleOf(view) }, value: view.freshnessMs / 1_000 }
     },
   }),
 ]

@@ -9,6 +9,7 @@ import { recordOf } from '../core/generation.ts'
 import type { Amendment, GenerationRecord } from '../core/generation.ts'
 import { replayedRecord } from '../core/replayed-record.ts'
 import { planViews } from '../core/view-plan.ts'
+import { titleOf } from '../core/view-title.ts'
 import { TidemarkError } from '../errors.ts'
 import type { StartKind, StartNeeds } from './choose-start.ts'
 import type { PartitionKnowledge } from './knowledge.ts'
@@ -125,10 +126,6 @@ export function wantedRecord({ pipeline, stored, zoneData }: ReplayFacts): Gener
     log: stored.log,
     origins: stored.segments.map(({ origin }) => origin),
   })
-}
-
-function titleOf({ name, version }: { readonly name: string; readonly version: number }): string {
-  return `${name}@${version}`
 }
 
 function longestOf({ views }: GenerationRecord, titles: readonly string[]): number {

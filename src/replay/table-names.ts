@@ -1,5 +1,6 @@
 /** Tables of a view, by its title: `user_activity@1` has its rows in `user_activity_v1`, its tiles beside them. */
 import type { GenerationRecord } from '../core/generation.ts'
+import { titleOf } from '../core/view-title.ts'
 
 export function tablesOf(title: string): readonly string[] {
   const rows = title.replace('@', '_v')
@@ -7,5 +8,5 @@ export function tablesOf(title: string): readonly string[] {
 }
 
 export function titlesOf({ views }: GenerationRecord): string[] {
-  return views.map(({ name, version }) => `${name}@${version}`)
+  return views.map(titleOf)
 }

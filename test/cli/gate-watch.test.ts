@@ -4,7 +4,7 @@ import { GateWatch } from '../../src/cli/gate-watch.ts'
 import type { ColumnSpec } from '../../src/core/columns.ts'
 import type { Value } from '../../src/core/value.ts'
 import { pipelineOf, viewOf } from '../support/builders.ts'
-import { partitionOf } from '../support/run-progress.ts'
+import { partitionOf, progressOf } from '../support/run-progress.ts'
 import { viewTable } from '../../src/table/view.ts'
 import { rowsOf, specOf, TableFixture } from '../support/table-fixture.ts'
 
@@ -57,12 +57,7 @@ async function close(day: number, partition: number, rows: readonly Value[][]): 
 
 function look(partitions: readonly number[] = [0, 1]): void {
   fixture.clock.nowMs += 60_000
-  watch.update({
-    partitions: partitions.map((partition) => partitionOf(partition)),
-    lease: 'held',
-    assigned: partitions.length,
-    generation: 1,
-  })
+  watch.update(progressOf(partitions.map((partition) => partitionOf(partition))))
 }
 
 function failed(): string[] {

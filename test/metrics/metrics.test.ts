@@ -22,7 +22,7 @@ function page(progress: RunProgress | undefined): () => Promise<string> {
     topic: 'clicks',
     version: '1.2.3',
     clock: clockAt(2_500),
-    progress: () => progress,
+    progress: () => progress && { ...progress, views: ['activity@1', 'spend@2'] },
   })
   return () => metrics.text()
 }

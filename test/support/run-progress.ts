@@ -64,5 +64,6 @@ export function progressOf(
   partitions: readonly PartitionProgress[],
   changed: Partial<RunProgress> = {},
 ): RunProgress {
-  return { partitions, lease: 'held', assigned: partitions.length, generation: 1, ...changed }
+  const assigned = partitions.length
+  return { views: ['activity@1'], partitions, lease: 'held', assigned, generation: 1, ...changed }
 }
