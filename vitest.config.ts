@@ -2,13 +2,18 @@
  * Three projects, by what a test costs: `unit` runs while you type, `property` runs random logs through the real parts,
  * `integration` starts processes, kills them and reads tables back with other programs.
  */
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/support/longest-first.ts'
 
 const MINUTE_MS = 60_000
+/** By default vitest leaves one alone, which of two is half. */
+const ALL_CORES = availableParallelism()
 
 export default defineConfig({
   test: {
     teardownTimeout: 30_000,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
@@ -16,6 +21,7 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
           include: ['test/**/*.test.ts'],
           exclude: ['test/integration/**', 'test/properties/**', 'test/sim/seeds.test.ts'],
+          maxWorkers: ALL_CORES,
           testTimeout: 10_000,
         },
       },
@@ -28,6 +34,7 @@ export default defineConfig({
           pool: 'forks',
           // A scenario is short-lived garbage: with more room for it, collecting costs a third.
           execArgv: ['--max-semi-space-size=64'],
+          maxWorkers: ALL_CORES,
           testTimeout: 6 * MINUTE_MS,
         },
       },
@@ -39,8 +46,8 @@ export default defineConfig({
           // Kafka and Redis for those who ask (test/support/servers.ts).
           globalSetup: ['test/support/servers-setup.ts'],
           pool: 'forks',
-          // These tests start processes of their own, and the machine may have two cores.
-          maxWorkers: 2,
+          // Two cores may be all that there is; a third of the time, more or less, each of these waits for a server or a clock.
+          maxWorkers: 3,
           testTimeout: 5 * MINUTE_MS,
           hookTimeout: 2 * MINUTE_MS,
         },
