@@ -4,111 +4,41 @@
  */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { parseDay } from '../../../src/core/day.ts'
-import { loadPipeline } from '../../../src/definition/load.ts'
 import { DuckDb } from '../../../src/duckdb/database.ts'
 import { putParquet } from '../../support/archive-files.ts'
 import { DAY_MS } from '../../support/builders.ts'
-import { CliDirectory } from '../../support/cli-process.ts'
 import type { Ended } from '../../support/cli-process.ts'
-import { sinkDifferences } from '../../support/compare-sinks.ts'
-import { recompute } from '../../support/oracle.ts'
-import type { RawPartition, RawRecord } from '../../support/raw-record.ts'
-import { sharedKafka, uniqueName } from '../../support/servers.ts'
-import { TableReader } from '../engine/table-reader.ts'
-import { KafkaClients } from '../kafka/kafka-topic.ts'
+import { FIRST_MS, lateRecord, TopicShop } from './topic-shop.ts'
 
-const TOPIC = uniqueName('archived')
 const DAYS = 30
 /** Days that the topic still has, and days that the archive has. */
 const KEPT_FROM = 22
 const ARCHIVED_TO = 24
 /** Per partition. */
 const EVENTS_A_DAY = 24
-const FIRST_MS = Date.UTC(2026, 0, 1)
 
-interface Planned {
-  readonly id: string
-  readonly handsOver: boolean
-  readonly staged: { readonly first: string }
-  readonly partitions: readonly {
-    readonly records: number
-    readonly start: { readonly kind: string; readonly offset: number }
-  }[]
-}
-
-const shop = new CliDirectory()
-const log: RawPartition[] = [0, 1].map((partition) => ({
-  partition,
-  records: recordsOf(partition),
-}))
-let clients: KafkaClients
+const shop = await TopicShop.create('archived')
 
 beforeAll(async () => {
-  const { bootstrap } = await sharedKafka()
-  clients = new KafkaClients(bootstrap)
-  await clients.createTopic(TOPIC, log.length, { 'retention.ms': '-1' })
-  const producer = await clients.producer()
-  await producer.sendBatch({
-    topicMessages: log.map(({ partition, records }) => ({
-      topic: TOPIC,
-      messages: records.map(({ key, value, timestamp }) => {
-        return { partition, key, value: value as string, timestamp: String(timestamp) }
-      }),
-    })),
+  await shop.produce(DAYS * EVENTS_A_DAY, (partition, offset) =>
+    lateRecord(partition, offset, EVENTS_A_DAY),
+  )
+  shop.writePipeline({
+    windows: ['1d', '7d'],
+    allowedLateness: '12h',
+    id: 'id',
+    sinks: { online: { leveldb: './online' }, offline: { delta: './tables', slots: 2 } },
   })
-  writeFileSync(shop.path('pipeline.yaml'), pipelineText(bootstrap))
-  expect(await shop.run('run', '--until-end')).toMatchObject({ code: 0 })
+  await shop.json('run', '--until-end')
   await archive()
-  const admin = await clients.admin()
-  // The client learns of the topic's leaders by it.
-  await admin.fetchTopicOffsets(TOPIC)
-  const offset = String(KEPT_FROM * EVENTS_A_DAY)
-  for (const { partition } of log)
-    await admin.deleteTopicRecords({ topic: TOPIC, partitions: [{ partition, offset }] })
+  await shop.forget(KEPT_FROM * EVENTS_A_DAY)
 })
 
-afterAll(async () => {
-  await clients[Symbol.asyncDispose]()
-  shop[Symbol.dispose]()
-})
-
-/** Every fifth event is half a day late, every fortieth a day and a half, which is too late; some repeat an id. */
-function recordsOf(partition: number): RawRecord[] {
-  return Array.from({ length: DAYS * EVENTS_A_DAY }, (_, offset) => {
-    const timestamp = FIRST_MS + Math.floor((offset * DAY_MS) / EVENTS_A_DAY)
-    const late = offset % 40 === 39 ? 1.5 : offset % 5 === 4 ? 0.5 : 0
-    const at = Math.max(FIRST_MS, timestamp - late * DAY_MS)
-    const user = `u${partition}-${Math.floor(offset / 3) % 7}`
-    const id = `${partition}-${offset % 11 === 10 ? offset - 7 : offset}`
-    const value = JSON.stringify({ user, id, at, amount: `${offset % 97}.25` })
-    return { offset, timestamp, key: user, value }
-  })
-}
-
-function pipelineText(brokers: string): string {
-  return `
-name: shop
-source:
-  kafka: { brokers: "${brokers}", topic: ${TOPIC}, group: ${TOPIC}, trustProducerClock: true }
-  format: json
-  key: user
-  fields: { user: string, amount: "decimal(18,2)" }
-  event: { id: id, time: { field: at, format: ms } }
-time: { outOfOrderness: 30m, allowedLateness: 12h }
-views:
-  activity:
-    entity: user
-    windows: [1d, 7d]
-    features: { n: { count: "*" }, spent: { sum: amount }, last: { last: amount } }
-sinks: { online: { leveldb: ./online }, offline: { delta: ./tables, slots: 2 } }
-state: ./state
-`
-}
+afterAll(() => shop[Symbol.asyncDispose]())
 
 /** By the day of the record's timestamp, fields as typed columns, the user's under another name. */
 async function archive(): Promise<void> {
-  const rows = log.flatMap(({ partition, records }) =>
+  const rows = shop.log.flatMap(({ partition, records }) =>
     records
       .filter(({ offset }) => offset < ARCHIVED_TO * EVENTS_A_DAY)
       .map(({ offset, timestamp, value }) => ({
@@ -145,44 +75,6 @@ function plan(...args: string[]): Promise<Ended> {
   return shop.run('replay', 'plan', '--reason', 'test', '--json', ...args)
 }
 
-async function planned(...args: string[]): Promise<Planned> {
-  const ended = await plan(...args)
-  expect(ended, ended.stderr).toMatchObject({ code: 0 })
-  return JSON.parse(ended.stdout) as Planned
-}
-
-async function run(id: string): Promise<{ readonly records: number }> {
-  const ended = await shop.run('replay', 'run', id, '--json')
-  expect(ended, ended.stderr).toMatchObject({ code: 0 })
-  return JSON.parse(ended.stdout) as { records: number }
-}
-
-/** Differences of what was staged from what the oracle says of these days. */
-async function differences(id: string, first: string, last: string): Promise<string> {
-  const pipeline = await loadPipeline(shop.path('pipeline.yaml'))
-  const directory = shop.path('tables', '_tidemark', 'replays', id)
-  const offline = { ...pipeline.sinks.offline, location: { kind: 'directory', directory } }
-  await using reader = await TableReader.beside(
-    { ...pipeline, sinks: { offline } } as typeof pipeline,
-    shop.path('reader'),
-  )
-  const oracle = recompute(pipeline, log)
-  const [from = NaN, to = NaN] = [first, last].map((text) => parseDay(text))
-  const isStaged = ({ day }: { readonly day: number }): boolean => day >= from && day <= to
-  const views = oracle.views.map((view) => {
-    return {
-      ...view,
-      rows: view.rows.filter(isStaged),
-      tiles: view.tiles.filter(isStaged),
-      online: [],
-    }
-  })
-  const actual = { ...(await reader.sinks()), online: new Map(), rejects: [] }
-  return sinkDifferences({ ...oracle, views, rejects: [] }, actual)
-    .slice(0, 9)
-    .join('\n')
-}
-
 test('days that the topic has forgotten come from the archive; files of other days are left alone', async () => {
   const RANGE = ['--days', '2026-01-12..2026-01-13', '--only-range', '--start', 'milestone']
   const refused = await plan(...RANGE)
@@ -192,20 +84,21 @@ test('days that the topic has forgotten come from the archive; files of other da
   // Never opened: whatever they hold, nobody minds.
   for (const date of ['2026-01-18', '2026-01-19'])
     writeFileSync(shop.path('kept', `ds=${date}`, 'torn.parquet'), 'PAR1')
-  const { id, handsOver, partitions } = await planned(...RANGE, ...ARCHIVE)
+  const { id, handsOver, partitions } = await shop.planned(...RANGE, ...ARCHIVE)
   expect(handsOver).toBe(false)
-  const { records } = await run(id)
+  const { records } = await shop.ran(id)
   // Seven days before the range, two before those for ids, and what follows until the range is final.
   const toRead = partitions.reduce((sum, each) => sum + each.records, 0)
   expect(records).toBeLessThan(toRead)
   expect(toRead).toBeLessThanOrEqual(13 * EVENTS_A_DAY * 2)
-  expect(await differences(id, '2026-01-12', '2026-01-13')).toBe('')
+  const days = { first: '2026-01-12', last: '2026-01-13' }
+  expect(await shop.stagedDifferences(id, days)).toBe('')
   for (const date of ['2026-01-18', '2026-01-19'])
     rmSync(shop.path('kept', `ds=${date}`, 'torn.parquet'))
 })
 
 test('a range that goes on to the end reads the archive, then the topic, and hands its states over', async () => {
-  const { id, handsOver, staged } = await planned(
+  const { id, handsOver, staged } = await shop.planned(
     '--days',
     '2026-01-18..',
     '--start',
@@ -213,14 +106,15 @@ test('a range that goes on to the end reads the archive, then the topic, and han
     ...ARCHIVE,
   )
   expect(handsOver).toBe(true)
-  await run(id)
-  expect(await differences(id, staged.first, '2026-01-29')).toBe('')
+  await shop.ran(id)
+  const days = { first: staged.first, last: '2026-01-29' }
+  expect(await shop.stagedDifferences(id, days)).toBe('')
 })
 
 test('a missing file is told by its offsets; one that was changed after the plan is refused by the run', async () => {
   const RANGE = ['--days', '2026-01-12', '--only-range', '--start', 'milestone', ...ARCHIVE]
   const file = shop.path('kept', 'ds=2026-01-09', 'part-0.parquet')
-  const { id } = await planned(...RANGE)
+  const { id } = await shop.planned(...RANGE)
   renameSync(file, shop.path('away'))
   const missing = await plan(...RANGE)
   expect(missing.code).toBe(1)
