@@ -17,11 +17,22 @@ function expectedMilestones({ time }: Pipeline, { judged }: OraclePartition): Ex
     const through = civilDay(time.zone, watermark) - 1
     const { offset, timestamp } = record
     const last = judged[i + 1]?.record.offset ?? Infinity
+    const newestIdDay = newestIdDayAt(judged, offset)
+    const known = { offset: offset + 1, last, watermark, maxEventTime, newestIdDay, timestamp }
     for (let day = closed === -Infinity ? through : closed + 1; day <= through; day += 1)
-      expected.push({ day, offset: offset + 1, last, watermark, maxEventTime, timestamp })
+      expected.push({ ...known, day })
     closed = Math.max(closed, through)
   }
   return expected
+}
+
+/** What was healed by a record has its offset. */
+function newestIdDayAt(judged: OraclePartition['judged'], offset: number): number {
+  const days = judged
+    .filter(({ record, id }) => record.offset <= offset && id !== undefined)
+    .filter(({ outcome }) => ['accepted', 'healed', 'duplicate'].includes(outcome))
+    .map(({ day }) => day ?? NaN)
+  return Math.max(-Infinity, ...days)
 }
 
 /** A line per milestone that is missing, wrong, or should not be there. */
@@ -49,6 +60,7 @@ function textOf({
   watermark,
   maxEventTime,
   timestamp,
-}: Pick<Milestone, 'day' | 'watermark' | 'maxEventTime' | 'timestamp'>): string {
-  return `day ${day}, watermark ${watermark}, newest ${maxEventTime}, record of ${timestamp}`
+  newestIdDay,
+}: Omit<Milestone, 'generation' | 'offset'>): string {
+  return `day ${day}, watermark ${watermark}, newest ${maxEventTime}, record of ${timestamp}, ids to ${newestIdDay}`
 }

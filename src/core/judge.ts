@@ -61,6 +61,8 @@ export interface LogClose {
   readonly closedBefore: DayIndex
   readonly watermark: number
   readonly maxEventTime: number
+  /** Newest day that an id was remembered under, with what was healed by it. */
+  readonly newestIdDay: DayIndex
   /** Newest day that had an event before this record; -Infinity at the first. */
   readonly newestDayBefore: DayIndex
 }
@@ -102,8 +104,8 @@ export class Judge {
       if ((buckets[i] as number) <= this.#time.logClosedDay) late += 1
       const close = this.#accept(events, i)
       if (close === undefined) continue
-      closes.push(close)
       healed.push(...this.#heal(events, close, { known, seen }))
+      closes.push({ ...close, newestIdDay: this.#time.newestIdDay })
     }
     return { verdicts, buckets, closedBefore, late, closes, healed, seen }
   }
@@ -135,6 +137,7 @@ export class Judge {
       before !== undefined &&
       this.#calendar.endOf(before) + this.#duplicatesWithinMs > this.#time.watermark
     seen.set(id, before === undefined ? bucket : Math.max(before, bucket))
+    this.#time.noteId(bucket)
     return counts
   }
 
@@ -145,7 +148,7 @@ export class Judge {
   }
 
   /** Accepted records whose day is closed now: whether they repeat an event is all that is asked of them. */
-  #heal(events: EventBatch, close: LogClose, batch: BatchIds): HealedRecord[] {
+  #heal(events: EventBatch, close: Closing, batch: BatchIds): HealedRecord[] {
     if (this.#amendments === undefined) return []
     const { accepted } = this.#amendments
     const offset = events.records.offsets[close.index] as number
@@ -159,7 +162,7 @@ export class Judge {
   }
 
   /** @returns what the log closed by it */
-  #accept(events: EventBatch, i: number): LogClose | undefined {
+  #accept(events: EventBatch, i: number): Closing | undefined {
     const time = this.#time
     const newest = time.maxEventTime
     const after = time.logClosedDay
@@ -177,6 +180,8 @@ export class Judge {
     }
   }
 }
+
+type Closing = Omit<LogClose, 'newestIdDay'>
 
 interface BatchBuckets {
   readonly buckets: Int32Array

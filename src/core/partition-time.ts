@@ -25,6 +25,8 @@ export interface TimeState {
   readonly tickCloses: readonly (readonly [DayIndex, number])[]
   /** First day that this partition's log covers whole (`_complete_from`). */
   readonly completeFrom: DayIndex | undefined
+  /** Newest day that an event id is remembered under; a duplicate's may lie ahead of all accepted events. Absent: no ids. */
+  readonly newestIdDay?: DayIndex
 }
 
 export const NO_TIME: TimeState = {
@@ -47,6 +49,7 @@ export class PartitionTime {
   #watermark: number
   #closedDay: DayIndex
   #logClosedDay: DayIndex
+  #newestIdDay: DayIndex
 
   constructor(
     calendar: Calendar,
@@ -60,6 +63,7 @@ export class PartitionTime {
     this.#maxEventOffset = state.maxEventOffset ?? -Infinity
     this.#watermark = this.#maxEventTime - policy.outOfOrdernessMs
     this.#closedDay = state.closedDay ?? -Infinity
+    this.#newestIdDay = state.newestIdDay ?? -Infinity
     this.#logClosedDay = this.closedBy(this.#watermark)
   }
 
@@ -69,12 +73,18 @@ export class PartitionTime {
       ...this.#state,
       maxEventTime: this.#maxEventTime,
       maxEventOffset: this.#maxEventOffset,
+      ...(this.#newestIdDay === -Infinity ? {} : { newestIdDay: this.#newestIdDay }),
     }
   }
 
   /** Largest event time accepted, ms; -Infinity before the first. */
   get maxEventTime(): number {
     return this.#maxEventTime
+  }
+
+  /** Newest day that an id is remembered under; -Infinity before the first. */
+  get newestIdDay(): DayIndex {
+    return this.#newestIdDay
   }
 
   /** Log-derived, ms; -Infinity before the first event. */
@@ -108,6 +118,11 @@ export class PartitionTime {
 
   isFuture(eventTime: number, timestamp: number): boolean {
     return eventTime > timestamp + this.#policy.maxFutureMs
+  }
+
+  /** The id of an accepted record, or of a duplicate, is remembered under this day. */
+  noteId(bucket: DayIndex): void {
+    if (bucket > this.#newestIdDay) this.#newestIdDay = bucket
   }
 
   /** Takes an accepted record in. Returns true when the log closed days by it: those in (logClosedDay before, now]. */

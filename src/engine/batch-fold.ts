@@ -234,7 +234,7 @@ export class BatchFold {
     // Where offsets are bytes, the one behind the closing record is not the next number.
     const next = offsets[close.index + 1] ?? nextOffset
     const timestamp = events.records.timestamps[close.index] as number
-    const { watermark, maxEventTime, through } = close
+    const { watermark, maxEventTime, newestIdDay, through } = close
     const first = close.after === -Infinity ? through : close.after + 1
     for (let day = first; day <= through; day += 1) {
       const { generation } = this.#context
@@ -244,6 +244,7 @@ export class BatchFold {
         offset: next,
         watermark,
         maxEventTime,
+        newestIdDay,
         timestamp,
       })
     }

@@ -198,6 +198,8 @@ export interface Milestone {
   readonly watermark: number
   /** Largest event time accepted before `offset`. */
   readonly maxEventTime: number
+  /** Newest day that an event id was remembered under before `offset`; -Infinity where there was none. */
+  readonly newestIdDay: DayIndex
   /** Timestamp of the closing record, ms; NaN where the log has none. */
   readonly timestamp: number
 }

@@ -1,12 +1,12 @@
-/** A milestone as bytes: format u8, then six float64 (little endian). JSON has no NaN, and a timestamp may be one. */
+/** A milestone as bytes: format u8, then seven float64 (little endian). JSON has no NaN, and a timestamp may be one. */
 import type { Milestone } from '../engine/ports.ts'
 import { TidemarkError } from '../errors.ts'
 
-const FORMAT = 1
-const FIELDS = 6
+const FORMAT = 2
+const FIELDS = 7
 
 export function encodeMilestone(milestone: Milestone): Uint8Array {
-  const { day, generation, offset, watermark, maxEventTime, timestamp } = milestone
+  const { day, generation, offset, watermark, maxEventTime, timestamp, newestIdDay } = milestone
   const bytes = new Uint8Array(1 + 8 * FIELDS)
   const view = new DataView(bytes.buffer)
   view.setUint8(0, FORMAT)
@@ -17,6 +17,7 @@ export function encodeMilestone(milestone: Milestone): Uint8Array {
     watermark,
     maxEventTime,
     timestamp,
+    newestIdDay,
   ].entries()) {
     view.setFloat64(1 + 8 * index, value, true)
   }
@@ -40,5 +41,6 @@ export function decodeMilestone(bytes: Uint8Array): Milestone {
     watermark: field(3),
     maxEventTime: field(4),
     timestamp: field(5),
+    newestIdDay: field(6),
   }
 }

@@ -6,8 +6,9 @@
  *          origin      milestone s'            milestone s     first tile that is needed
  *
  * A milestone s serves if the largest event time before it lies before the first tile: then no record of that tile, or of a later
- * one, is before s. Its time is exact. Duplicates are told by the ids since s': bucket end(largest event time at s') +
- * duplicatesWithin <= watermark at s, so no older id counts any more.
+ * one, is before s. Its time is exact. Duplicates are told by the ids since s': end(newest day that an id was remembered under at s') +
+ * duplicatesWithin <= watermark at s, so no older id counts any more. That day is no accepted event's where a duplicate lay ahead of all.
+ * Which verdict a record between the two got does not matter: accepted or duplicate, its id is remembered under its own day.
  */
 import type { Calendar, DayIndex } from '../core/day.ts'
 import { formatDay } from '../core/day.ts'
@@ -31,6 +32,7 @@ export interface StartNeeds {
   readonly outOfOrdernessMs: number
   /** Undefined: events have no ids. */
   readonly duplicatesWithinMs: number | undefined
+  readonly allowedLatenessMs: number
   /** Days from here on are counted from the log; what is before may be taken from states and tables. */
   readonly first: DayIndex
   /** The first day whose tile matters. */
@@ -160,17 +162,18 @@ interface Point {
   readonly maxEventTime: number
   /** Offset of the record that set it. */
   readonly maxEventOffset: number
+  readonly newestIdDay: DayIndex
 }
 
 function pointsOf(
   { milestones, head }: KnownState,
   { changesFrom, outOfOrdernessMs }: StartNeeds,
 ): Point[] {
-  const { maxEventTime, maxEventOffset } = head.time
+  const { maxEventTime, maxEventOffset, newestIdDay = -Infinity } = head.time
   const points: Point[] = milestones.map((each) => ({ ...each, maxEventOffset: each.offset - 1 }))
   if (maxEventTime !== undefined && maxEventOffset !== undefined) {
     const watermark = maxEventTime - outOfOrdernessMs
-    points.push({ offset: head.nextOffset, watermark, maxEventTime, maxEventOffset })
+    points.push({ offset: head.nextOffset, watermark, maxEventTime, maxEventOffset, newestIdDay })
   }
   return points.filter(({ offset }) => offset <= changesFrom)
 }
@@ -199,6 +202,10 @@ function countingFrom(
 ): Counting | string {
   if (!needs.timeHolds) return 'the policy changes, so milestones are of no use'
   if (state === undefined) return 'nothing is known of the past: no state is here, and none is kept'
+  const { duplicatesWithinMs, allowedLatenessMs } = needs
+  // Records that came too late are not remembered, and which were is not known between two milestones.
+  if (duplicatesWithinMs !== undefined && duplicatesWithinMs > allowedLatenessMs)
+    return 'ids of events are remembered for longer (source.event.duplicatesWithin) than records may be late, so what counts as a duplicate hangs on all that came before'
   const usable = pointsOf(state, needs)
   const counts = latestBefore(usable, needs.calendar.startOf(day))
   if (counts === undefined) return `the log has closed no day before ${formatDay(day)}`
@@ -230,16 +237,17 @@ function rememberingFrom(
 ): Point | undefined {
   if (duplicatesWithinMs === undefined) return counts
   const forgotten = points.filter(
-    ({ offset, maxEventTime }) =>
+    ({ offset, newestIdDay }) =>
       offset <= counts.offset &&
-      calendar.endOf(calendar.dayOf(maxEventTime)) + duplicatesWithinMs <= counts.watermark,
+      (newestIdDay === -Infinity ||
+        calendar.endOf(newestIdDay) + duplicatesWithinMs <= counts.watermark),
   )
   return latestOf(forgotten, ({ offset }) => offset)
 }
 
 /** The partition's time at a milestone, as the log alone gives it. */
 function timeAt(
-  { maxEventTime, maxEventOffset, watermark }: Point,
+  { maxEventTime, maxEventOffset, watermark, newestIdDay }: Point,
   { head }: KnownState,
   calendar: Calendar,
 ): TimeState {
@@ -249,6 +257,7 @@ function timeAt(
     maxEventOffset,
     closedDay: calendar.dayOf(watermark) - 1,
     completeFrom: head.time.completeFrom,
+    ...(newestIdDay === -Infinity ? {} : { newestIdDay }),
   }
 }
 

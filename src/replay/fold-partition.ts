@@ -92,17 +92,14 @@ function countingRun(parts: ReplayParts): RunParts {
 const EVER_MS = 100 * 366 * 86_400_000
 
 /**
- * A pipeline without views remembers ids and has nothing else to do. Its verdicts may be wrong, since it lacks the ids of before:
- * where duplicates are looked for no longer than records may be late, an id that came too late counts against nobody, so that all
- * are remembered and no verdict matters.
+ * A pipeline without views remembers ids and has nothing else to do. Its verdicts may be wrong, since it lacks the ids of before. But
+ * duplicates are looked for no longer than records may be late (else there is no such start), so an id that came too late counts
+ * against nobody where records count: all are remembered, and no verdict matters.
  */
 function idsRun(parts: ReplayParts): RunParts {
   const { plan, pipeline } = parts
   const { time, event, rejects } = pipeline
-  const { allowedLatenessMs, duplicatesWithinMs } =
-    event.duplicatesWithinMs <= time.allowedLatenessMs
-      ? { allowedLatenessMs: EVER_MS, duplicatesWithinMs: EVER_MS }
-      : { ...time, ...event }
+  const [allowedLatenessMs, duplicatesWithinMs] = [EVER_MS, EVER_MS]
   const policy = { ...plan.record.policy, allowedLatenessMs, duplicatesWithinMs }
   const judging: Pipeline = {
     ...pipeline,

@@ -90,6 +90,7 @@ export function scopeOf(request: ReplayRequest, facts: ReplayFacts): Scope {
   const needs = (known: PartitionKnowledge, first: DayIndex): StartNeeds => ({
     calendar: policy.calendar,
     outOfOrdernessMs: policy.outOfOrdernessMs,
+    allowedLatenessMs: pipeline.time.allowedLatenessMs,
     duplicatesWithinMs:
       pipeline.event.id === undefined ? undefined : pipeline.event.duplicatesWithinMs,
     first,

@@ -224,13 +224,14 @@ function timeAt(
         `Nothing was read. Run it where it was planned, or plan it again here: \`tidemark replay plan\``,
     )
   }
-  const { maxEventTime, watermark } = milestone
+  const { maxEventTime, watermark, newestIdDay } = milestone
   return {
     ...NO_TIME,
     maxEventTime,
     maxEventOffset: start.offset - 1,
     closedDay: parts.calendar.dayOf(watermark) - 1,
     completeFrom: start.time.completeFrom,
+    ...(newestIdDay === -Infinity ? {} : { newestIdDay }),
   }
 }
 

@@ -111,7 +111,7 @@ test('passes over what was accepted or dropped before', async () => {
 test('passes over what a reset of the watermark has put on time again', async () => {
   {
     await using state = await LevelPartitionState.open(path.join(directory, 'partition-0'))
-    const milestone = { generation: 2, timestamp: 0, maxEventTime: 0 }
+    const milestone = { generation: 2, timestamp: 0, maxEventTime: 0, newestIdDay: 0 }
     await state.commit({
       head: {
         format: 1,

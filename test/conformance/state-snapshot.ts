@@ -46,7 +46,15 @@ export function testSnapshots(create: () => Promise<StateUnderTest>): void {
         tiles: [tile('a', 5, 8), { ...tile('b', 5, 7), view: 1, slot: 1 }],
         ids: [{ id: 'x', day: 5 }],
         milestones: [
-          { day: 4, generation: 1, offset: 9, watermark: 1, maxEventTime: 2, timestamp: NaN },
+          {
+            day: 4,
+            generation: 1,
+            offset: 9,
+            watermark: 1,
+            maxEventTime: 2,
+            newestIdDay: 5,
+            timestamp: NaN,
+          },
         ],
         dirty: new Map([['rows', 3]]),
       }),

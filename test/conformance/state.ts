@@ -51,6 +51,7 @@ function testCommits(create: Create): void {
       offset: 9,
       watermark: 11.5,
       maxEventTime: -3,
+      newestIdDay: -Infinity,
       timestamp: NaN,
     }
     {
@@ -130,6 +131,7 @@ function testCommits(create: Create): void {
       offset: day + 1_000,
       watermark: 1,
       maxEventTime: 2,
+      newestIdDay: 4,
       timestamp: 3,
     }))
     await state.commit(stateCommit(1, { milestones: milestones.toReversed() }))

@@ -69,14 +69,16 @@ export function milestonesOf(
   const milestones: Milestone[] = []
   let closed = -Infinity
   let newest = -Infinity
+  let newestIdDay = -Infinity
   for (const [i, { offset, time }] of events.entries()) {
+    if (verdicts[i] !== 'too_late') newestIdDay = Math.max(newestIdDay, dayOf(time))
     if (verdicts[i] !== 'accepted' || time <= newest) continue
     newest = time
     const watermark = newest - policy.outOfOrdernessMs
     const through = dayOf(watermark) - 1
     for (let day = closed === -Infinity ? through : closed + 1; day <= through; day += 1) {
-      const milestone = { day, generation: 1, offset: offset + 1, watermark, maxEventTime: newest }
-      milestones.push({ ...milestone, timestamp: time })
+      const known = { watermark, maxEventTime: newest, newestIdDay, timestamp: time }
+      milestones.push({ day, generation: 1, offset: offset + 1, ...known })
     }
     closed = Math.max(closed, through)
   }
@@ -101,6 +103,9 @@ export function knowledgeOf(
         ...NO_TIME,
         maxEventTime: newest.time,
         maxEventOffset: newest.offset,
+        newestIdDay: Math.max(
+          ...events.filter((_, i) => verdicts[i] !== 'too_late').map((event) => dayOf(event.time)),
+        ),
         closedDay: dayOf(newest.time - policy.outOfOrdernessMs) - 1,
         completeFrom: dayOf(accepted[0]?.time ?? 0),
       }

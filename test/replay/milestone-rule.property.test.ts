@@ -21,14 +21,14 @@ const policies: fc.Arbitrary<LogPolicy> = fc
   .record({
     outOfOrdernessMs: fc.constantFrom(0, HOUR_MS, 7 * HOUR_MS, 2 * DAY_MS),
     allowedLatenessMs: fc.constantFrom(0, 5 * HOUR_MS, DAY_MS, 3 * DAY_MS),
-    shortening: fc.constantFrom(0, HOUR_MS, DAY_MS),
+    longerMs: fc.constantFrom(0, -HOUR_MS, -DAY_MS, 2 * DAY_MS),
   })
-  .map(({ shortening, ...rest }) => ({
+  .map(({ longerMs, ...rest }) => ({
     ...rest,
-    duplicatesWithinMs: Math.max(0, rest.allowedLatenessMs - shortening),
+    duplicatesWithinMs: Math.max(0, rest.allowedLatenessMs + longerMs),
   }))
 
-/** Steps of time forth and back; some records are sent again, as they were or with another time that is no later day. */
+/** Steps of time forth and back; some records are sent again: as they were, a bit later, or with a time that lies days ahead of all. */
 const steps = fc.array(
   fc.record({
     forthMs: fc.oneof(
@@ -36,9 +36,12 @@ const steps = fc.array(
       fc.integer({ min: 0, max: 4 * DAY_MS }),
     ),
     backMs: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 5 * DAY_MS })),
-    again: fc.option(fc.record({ of: fc.nat(40), movedMs: fc.constantFrom(0, 0, HOUR_MS) }), {
-      freq: 2,
-    }),
+    again: fc.option(
+      fc.record({ of: fc.nat(40), movedMs: fc.constantFrom(0, HOUR_MS, 9 * DAY_MS) }),
+      {
+        freq: 2,
+      },
+    ),
   }),
   { minLength: 5, maxLength: 60 },
 )
@@ -51,8 +54,7 @@ const scenarios: fc.Arbitrary<Scenario> = fc
     for (const [offset, { forthMs, backMs, again }] of all.entries()) {
       const original = again && events.at(-1 - again.of)
       if (original) {
-        const time = Math.min(original.time + again.movedMs, endOf({ time: newest }) - 1)
-        events.push({ offset, time: Math.min(time, newest), id: original.id })
+        events.push({ offset, time: original.time + again.movedMs, id: original.id })
         continue
       }
       newest += forthMs
@@ -70,6 +72,7 @@ function needsOf({ policy, firstTile }: Scenario): StartNeeds {
     calendar: UTC,
     outOfOrdernessMs: policy.outOfOrdernessMs,
     duplicatesWithinMs: policy.duplicatesWithinMs,
+    allowedLatenessMs: policy.allowedLatenessMs,
     first: firstTile + 3,
     firstTile,
     origin: 0,
