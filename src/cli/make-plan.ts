@@ -11,6 +11,7 @@ import type { RecordSource } from '../engine/ports.ts'
 import { BEGIN_ANEW, TidemarkError } from '../errors.ts'
 import { START_KINDS } from '../replay/choose-start.ts'
 import type { StartKind } from '../replay/choose-start.ts'
+import { wrongTilesFrom } from '../replay/left-days.ts'
 import { planReplay } from '../replay/plan-replay.ts'
 import type { PlannedReplay } from '../replay/plan-replay.ts'
 import type { ReplayFacts, ReplayRequest } from '../replay/plan-scope.ts'
@@ -205,7 +206,8 @@ export async function gatherFacts(
     },
   })
   const zoneData = process.versions['tz'] ?? 'unknown'
-  return { pipeline, stored, zoneData, source: { kind: 'log' }, partitions }
+  const tilesLeftFrom = wrongTilesFrom(await open.replays.list(), records)
+  return { pipeline, stored, zoneData, source: { kind: 'log' }, partitions, tilesLeftFrom }
 }
 
 /** @throws SOURCE_CHANGED where positions mean other records than those that were counted */

@@ -1,10 +1,12 @@
 /** What a publish and a rollback do to tables: the adapter of `PublicationTables` over Delta tables, live ones and those of replays. */
+import { TidemarkError } from '../errors.ts'
 import type { PublicationTables, Swap, SwapOrder } from '../replay/publication-port.ts'
-import type { DeltaTableStore } from '../table/delta-table.ts'
+import type { Place } from '../replay/staged.ts'
+import type { DeltaTable, DeltaTableStore } from '../table/delta-table.ts'
 import { statsRows } from '../table/stats.ts'
 import { TableSwap } from '../table/swap.ts'
 import type { SwapRequest } from '../table/swap-plan.ts'
-import { missingFiles, sourceBefore, stagedSource } from '../table/swap-sources.ts'
+import { missingFiles, placesOf, sourceBefore, stagedSource } from '../table/swap-sources.ts'
 
 interface ReplayedTables {
   readonly tables: DeltaTableStore
@@ -38,36 +40,79 @@ export function openPublicationTables({ tables, staged }: ReplayedTables): Publi
     publish: async (order) => {
       const { table, replay, covers } = order
       const folder = stagingFolder(replay)
-      const source = await stagedSource(staged(replay).table(table), folder, covers)
+      const staging = staged(replay).table(table)
+      const source = await unlessGone(order, () => stagedSource(staging, folder, covers))
       return swapOf(tables, order, { ...source, operation: 'REPLAY PUBLISH' })
     },
     restore: async (order, before) => {
-      const source = await sourceBefore(tables.table(order.table), before, order.covers)
-      if (source === undefined) return undefined
-      const { complete } = source
-      return swapOf(tables, { ...order, complete }, { ...source, operation: 'REPLAY ROLLBACK' })
+      const table = tables.table(order.table)
+      const source = await unlessGone(order, () => sourceBefore(table, before, order.covers))
+      return source && swapOf(tables, order, { ...source, operation: 'REPLAY ROLLBACK' })
     },
     raise: (order) =>
       swapOf(tables, order, { metaData: undefined, want: () => [], operation: 'REPLAY PUBLISH' }),
   }
 }
 
+/** Nothing comes in, and all places stay. */
+const GONE = { metaData: undefined, want: (): [] => [], isGone: true } as const
+
+/** @throws TABLE_REFUSED where the log or the staging table that it comes from is gone, unless that is to be passed over */
+async function unlessGone<T>(
+  { leavesGone }: SwapOrder,
+  find: () => Promise<T>,
+): Promise<T | typeof GONE> {
+  try {
+    return await find()
+  } catch (error) {
+    const isGone = error instanceof TidemarkError && error.code === 'TABLE_REFUSED'
+    if (leavesGone && isGone) return GONE
+    throw error
+  }
+}
+
+type Source = Pick<SwapRequest, 'metaData' | 'want' | 'operation' | 'complete'> & {
+  readonly isGone?: boolean
+}
+
 async function swapOf(
   tables: DeltaTableStore,
   order: SwapOrder,
-  source: Pick<SwapRequest, 'metaData' | 'want' | 'operation'>,
+  { want, isGone = false, metaData, operation, complete }: Source,
 ): Promise<Swap> {
   const table = tables.table(order.table)
-  const swap = new TableSwap(table, { ...order, ...source })
+  const request = { ...order, metaData, operation, ...(complete ? { complete } : {}) }
+  const left = await leftPlaces(table, order, { request: { ...request, want }, isGone })
+  const swap = new TableSwap(table, {
+    ...request,
+    want: (snapshot) => want(snapshot).filter((place) => !left.has(keyOf(place))),
+  })
   const wanted = await swap.wanted()
   const files = wanted.flatMap((place) => place.files)
   return {
     table: order.table,
     files: files.length,
     rows: files.reduce((sum, { stats }) => sum + statsRows(stats), 0),
+    left: [...left.values()],
     missing: () => missingFiles(table, wanted),
     prepare: () => swap.prepare(),
     commit: () => swap.commit(),
     discard: () => swap.discard(),
   }
+}
+
+async function leftPlaces(
+  table: DeltaTable,
+  { leavesGone, covers }: SwapOrder,
+  { request, isGone }: { readonly request: SwapRequest; readonly isGone: boolean },
+): Promise<ReadonlyMap<string, Place>> {
+  if (!leavesGone) return new Map()
+  const left = isGone
+    ? await placesOf(table, covers)
+    : await missingFiles(table, await new TableSwap(table, request).wanted())
+  return new Map(left.map(({ day, partition }) => [keyOf({ day, partition }), { day, partition }]))
+}
+
+function keyOf({ day, partition }: Place): string {
+  return `${day}/${partition}`
 }

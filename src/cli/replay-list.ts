@@ -9,6 +9,8 @@ import type { Call } from './command.ts'
 import { OpenedParts } from './compose.ts'
 import { openReplays } from './open-replays.ts'
 import type { OpenReplays } from './open-replays.ts'
+import { publicationData, publicationLines, publicationStatusOf } from './publication-status.ts'
+import type { PublicationStatus } from './publication-status.ts'
 import { countWords, dayOrNull, dayWords, instantOrNull, instantWords } from './words.ts'
 
 export async function listReplays(call: Call<unknown>): Promise<void> {
@@ -17,8 +19,10 @@ export async function listReplays(call: Call<unknown>): Promise<void> {
   const open = await openReplays(pipeline, opened, call)
   const records = await readRecords(open.generations)
   const replays = await open.replays.list()
+  const publications = publicationStatusOf(replays, records)
   if (call.json) {
     call.out.json({
+      ...publicationData(publications),
       replays: replays.map((replay) => ({
         ...planData(replay.plan),
         standing: standingOf(replay, records),
@@ -42,6 +46,7 @@ export async function listReplays(call: Call<unknown>): Promise<void> {
       replay.plan.audit.reason,
     ]),
   )
+  for (const line of publicationLines(publications)) call.out.line(line)
 }
 
 export async function showReplay(call: Call<unknown>, id: string): Promise<void> {
@@ -49,26 +54,45 @@ export async function showReplay(call: Call<unknown>, id: string): Promise<void>
   await using opened = new OpenedParts()
   const open = await openReplays(pipeline, opened, call)
   const replay = await open.replays.get(id)
-  const standing = standingOf(replay, await readRecords(open.generations))
+  const records = await readRecords(open.generations)
+  const standing = standingOf(replay, records)
+  const publications = publicationsOf(id, publicationStatusOf(await open.replays.list(), records))
   if (call.json) {
     call.out.json({
       ...planData(replay.plan),
       standing,
+      ...publicationData(publications),
       discarded: isDiscarded(replay),
       plan: replay.plan,
       result: replay.result ?? null,
       trail: replay.trail.map((entry) => ({ ...entry, at: instantOrNull(entry.atMs) })),
     })
-  } else printReplay(call, open, { replay, standing })
+  } else printReplay(call, open, { replay, standing, publications })
+}
+
+function publicationsOf(id: string, { unfinished, left }: PublicationStatus): PublicationStatus {
+  return {
+    unfinished: unfinished.filter(({ replay }) => replay === id),
+    left: left.filter(({ by }) => by.replay === id),
+  }
 }
 
 function printReplay(
   { out }: Call<unknown>,
   { storage }: OpenReplays,
-  { replay, standing }: { readonly replay: Replay; readonly standing: Standing },
+  {
+    replay,
+    standing,
+    publications,
+  }: {
+    readonly replay: Replay
+    readonly standing: Standing
+    readonly publications: PublicationStatus
+  },
 ): void {
   const { plan } = replay
   out.line(`replay ${plan.id}: ${standingWords(standing)}`)
+  for (const line of publicationLines(publications)) out.line(line)
   out.line(`asked for ${plan.request}, ${plan.audit.reason}`)
   out.line(
     `days ${rangeWords(plan.range)}; rows of ${rangeWords(plan.staged)} of ${plan.views.join(', ')}, on top of generation ${plan.base}`,

@@ -20,6 +20,8 @@ export interface PublishWishes {
   readonly reason: string | undefined
   readonly force: boolean
   readonly dryRun: boolean
+  /** Ends what was killed and cannot come to its end, since files are gone. */
+  readonly abandon: boolean
   /** Do not ask. */
   readonly yes: boolean
 }
@@ -34,7 +36,7 @@ export async function publishPlanned(
   call: Call<unknown>,
   { open, opened }: Opened,
   id: string,
-  { reason, force, dryRun, yes }: PublishWishes,
+  { reason, force, dryRun, abandon, yes }: PublishWishes,
 ): Promise<PublishOutcome> {
   const { plan } = await open.replays.get(id)
   using progress = call.progress('publish')
@@ -43,6 +45,7 @@ export async function publishPlanned(
     stamp: open.stamp(reason ?? plan.audit.reason),
     force,
     dryRun,
+    abandon,
     gates: (replay) =>
       judgeReplay(replay, views, {
         database: open.database,
@@ -69,6 +72,8 @@ export async function publishPlanned(
 export interface RollbackWishes {
   readonly reason: string
   readonly dryRun: boolean
+  /** Ends what was killed and cannot come to its end, since files are gone. */
+  readonly abandon: boolean
   readonly yes: boolean
 }
 
@@ -77,12 +82,13 @@ export async function takeBackPublished(
   call: Call<unknown>,
   { open, opened }: Opened,
   id: string | undefined,
-  { reason, dryRun, yes }: RollbackWishes,
+  { reason, dryRun, abandon, yes }: RollbackWishes,
 ): Promise<RollbackOutcome> {
   using progress = call.progress('rollback')
   const outcome = await rollBack(openPublication(open, opened, call), id, {
     stamp: open.stamp(reason),
     dryRun,
+    abandon,
     confirm: (preview) => {
       if (!yes) printRollback(call, preview)
       return confirm(call, 'Take it back?', { yes })
@@ -177,7 +183,7 @@ function tellRolledBack(call: Call<unknown>, outcome: RollbackOutcome): void {
   }
 }
 
-function printTables({ out }: Call<unknown>, tables: readonly TableChange[]): void {
+function printTables({ out, tell }: Call<unknown>, tables: readonly TableChange[]): void {
   out.table(
     ['TABLE', 'VERSION', 'FILES IN', 'FILES OUT'],
     tables.map(({ table, version, filesIn, filesOut }) => [
@@ -187,6 +193,10 @@ function printTables({ out }: Call<unknown>, tables: readonly TableChange[]): vo
       countWords(filesOut),
     ]),
   )
+  for (const { table, left } of tables.filter((each) => each.left !== undefined))
+    tell(
+      `${table}: days from ${dayWords(left?.first)} to ${dayWords(left?.last)} stay as they are, for their files are gone; count them again: \`tidemark replay plan\``,
+    )
 }
 
 function publishData(outcome: PublishOutcome): object {

@@ -1,5 +1,6 @@
 /** A status in words: a table of the partitions, then what each open day waits for. */
 import type { Output } from './output.ts'
+import { publicationData, publicationLines } from './publication-status.ts'
 import { reasonOf } from './status.ts'
 import type { PartitionStatus, StartedPartition, Status } from './status.ts'
 import {
@@ -67,7 +68,10 @@ function ticked({ tickedWatermark, watermark }: StartedPartition): string {
     : ''
 }
 
-function printFollowers(out: Output, { partitions, rejects, rejectPlace, tables }: Status): void {
+function printFollowers(
+  out: Output,
+  { partitions, rejects, rejectPlace, tables, publications }: Status,
+): void {
   const started = partitions.filter((each) => each.state === 'started')
   const online = started.filter(({ onlinePosition }) => onlinePosition !== undefined)
   if (online.length > 0) {
@@ -88,6 +92,7 @@ function printFollowers(out: Output, { partitions, rejects, rejectPlace, tables 
   }
   if (tables.length > 0 && dirty > 0)
     out.line(`tables: ${countWords(dirty)} slots wait to be written`)
+  for (const line of publicationLines(publications)) out.line(line)
   printRejects(out, rejects, rejectPlace)
 }
 
@@ -133,6 +138,7 @@ export function statusData(status: Status): object {
           : null,
       }
     }),
+    publications: publicationData(status.publications),
     tables: status.tables.map(({ completeDay, ...rest }) => {
       return { ...rest, completeDay: dayOrNull(completeDay) }
     }),

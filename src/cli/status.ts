@@ -10,6 +10,9 @@ import { planViews } from '../core/view-plan.ts'
 import type { Clock, Log, StateHead } from '../engine/ports.ts'
 import { TidemarkError } from '../errors.ts'
 import { openStateCopy } from '../leveldb/readers.ts'
+import { GenerationRecords } from '../storage/generation-records.ts'
+import { StoredReplays } from '../storage/replay-records.ts'
+import type { DeltaTableStore } from '../table/delta-table.ts'
 import { describeTable } from '../table/view.ts'
 import { openSource, openTables, OpenedParts, stateDirectory } from './compose.ts'
 import { openDayOf } from './day-close.ts'
@@ -18,6 +21,8 @@ import { firewallOf } from './firewall.ts'
 import type { Firewall } from './firewall.ts'
 import { lookAtLog } from './log-view.ts'
 import type { LagView, LogView } from './log-view.ts'
+import { NO_PUBLICATIONS, publicationStatus } from './publication-status.ts'
+import type { PublicationStatus } from './publication-status.ts'
 
 export interface Status {
   readonly pipeline: string
@@ -34,6 +39,7 @@ export interface Status {
   /** Where they are kept: a directory or a topic. */
   readonly rejectPlace: string
   readonly tables: readonly TableStatus[]
+  readonly publications: PublicationStatus
   readonly firewall: Firewall
 }
 
@@ -107,7 +113,7 @@ export async function gatherStatus(
     group: view.group,
     rejects: rejectCounts(found),
     rejectPlace: rejectPlaceOf(pipeline),
-    tables: await tableStatuses(pipeline, view.partitions.length, opened, surroundings),
+    ...(await offlineStatus(pipeline, view.partitions.length, opened, surroundings)),
     firewall:
       view.problem === undefined
         ? await firewallOf(pipeline, source)
@@ -194,15 +200,30 @@ function rejectCounts(partitions: readonly PartitionStatus[]): Record<string, nu
   return total
 }
 
-async function tableStatuses(
+async function offlineStatus(
   pipeline: Pipeline,
   partitions: number,
   opened: OpenedParts,
   surroundings: { readonly clock: Clock; readonly log: Log },
-): Promise<TableStatus[]> {
+): Promise<Pick<Status, 'tables' | 'publications'>> {
   const { offline } = pipeline.sinks
-  if (offline === undefined) return []
-  const { store } = await openTables(pipeline, offline, opened, surroundings)
+  if (offline === undefined) return { tables: [], publications: NO_PUBLICATIONS }
+  const { store, storage } = await openTables(pipeline, offline, opened, surroundings)
+  const records = {
+    replays: new StoredReplays(storage),
+    generations: new GenerationRecords(storage),
+  }
+  return {
+    tables: await tableStatuses(pipeline, partitions, store),
+    publications: await publicationStatus(records),
+  }
+}
+
+function tableStatuses(
+  pipeline: Pipeline,
+  partitions: number,
+  store: DeltaTableStore,
+): Promise<TableStatus[]> {
   return Promise.all(
     planViews(pipeline).map(async ({ title, tableName }): Promise<TableStatus> => {
       const nothing = { view: title, table: tableName, completeDay: undefined, rows: 0, files: 0 }

@@ -5,7 +5,7 @@ import type { DayIndex } from '../core/day.ts'
 import type { Pipeline } from '../core/definition.ts'
 import { DURATION_PATTERN, parseDuration } from '../definition/units.ts'
 import { TidemarkError } from '../errors.ts'
-import { unfinished } from '../replay/carry-out.ts'
+import { unfinished } from '../replay/finish.ts'
 import { GenerationRecords } from '../storage/generation-records.ts'
 import { StoredExports } from '../storage/exports.ts'
 import { StoredReplays } from '../storage/replay-records.ts'
@@ -33,7 +33,7 @@ export async function compactTables(call: Call<unknown>, viewName?: string): Pro
   const tables = await existingTables(call, pipeline, opened, viewName)
   const { partitions } = await opened.add(openSource(pipeline, call)).topology()
   const states = await finalDays(pipeline, partitions)
-  await checkNothingUnfinished(tables)
+  await checkNothingUnfinished(tables, 'compacted')
   using progress = call.progress('compact')
   const results: Compacted[] = []
   for (const [index, each] of tables.entries()) {
@@ -55,10 +55,14 @@ export async function compactTables(call: Call<unknown>, viewName?: string): Pro
 }
 
 /**
- * A compacted file holds against all of its generation, so days that a publish is still to swap in would not come in any more. Looked
- * for after the states: one that comes later raises the generation, and what is of theirs is refused.
+ * A compacted file holds against all of its generation, so days that a publish is still to swap in would not come in any more; and a vacuum
+ * would take files that a rollback is still to bring back. Looked for after the states: one that comes later raises the generation, and
+ * what is of theirs is refused.
  */
-async function checkNothingUnfinished([first]: readonly ViewTable[]): Promise<void> {
+async function checkNothingUnfinished(
+  [first]: readonly ViewTable[],
+  what: 'compacted' | 'vacuumed',
+): Promise<void> {
   if (first === undefined) return
   const { storage } = first.table.options
   const [left] = await unfinished({
@@ -69,7 +73,7 @@ async function checkNothingUnfinished([first]: readonly ViewTable[]): Promise<vo
   const { did, generation, replay } = left.made
   throw new TidemarkError(
     'REPLAY_REFUSED',
-    `the ${did} of replay ${replay} (generation ${generation}) has not come to its end, and nothing is compacted meanwhile. Finish it: \`tidemark replay ${did} ${replay}\``,
+    `the ${did} of replay ${replay} (generation ${generation}) has not come to its end, and nothing is ${what} meanwhile. If nobody is at it, finish it: \`tidemark replay ${did} ${replay}\``,
   )
 }
 
@@ -134,7 +138,9 @@ export async function vacuumTables(call: Call<VacuumOptions>, viewName?: string)
   const pipeline = await call.pipeline()
   await using opened = new OpenedParts()
   const results: object[] = []
-  for (const { table } of await existingTables(call, pipeline, opened, viewName)) {
+  const tables = await existingTables(call, pipeline, opened, viewName)
+  await checkNothingUnfinished(tables, 'vacuumed')
+  for (const { table } of tables) {
     const found = await vacuumTable(table, { graceMs, logRetentionMs })
     const { deleted, foreign, logFilesDeleted } = found
     const bytes = deleted.reduce((sum, file) => sum + file.bytes, 0)

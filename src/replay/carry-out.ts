@@ -4,17 +4,20 @@
  */
 import type { DayIndex } from '../core/day.ts'
 import type { Amendment, GenerationRecord } from '../core/generation.ts'
-import { readRecords } from '../engine/hand-over.ts'
-import { invariant } from '../errors.ts'
-import type { AuditStamp } from './plan.ts'
+import type { AuditStamp, DayRange } from './plan.ts'
 import type { PublicationParts, Swap, SwapOrder, SwapOutcome } from './publication-port.ts'
 import type { Replay } from './records.ts'
 import { stagedPlaces } from './staged.ts'
-import { allMade, isFinished, undoneBy } from './standing.ts'
+import type { Place } from './staged.ts'
+import { isFinished, undoneBy } from './standing.ts'
 import type { Made } from './standing.ts'
 import { tablesOf, titlesOf } from './table-names.ts'
 
-export type TableChange = SwapOutcome & { readonly table: string }
+export type TableChange = SwapOutcome & {
+  readonly table: string
+  /** Days of which some place stays as it was: its files were gone. */
+  readonly left?: DayRange & { readonly places: number }
+}
 
 export type OnSwap = (table: string, copied: number, files: number) => void
 
@@ -24,6 +27,8 @@ export interface CarryOut {
   /** Ascending, the generation's own among them or about to be. */
   readonly records: readonly GenerationRecord[]
   readonly record: GenerationRecord
+  /** Places whose files are gone stay as they are. */
+  readonly leavesGone?: boolean
   readonly onProgress?: OnSwap | undefined
 }
 
@@ -47,7 +52,7 @@ export async function swapsOf({ tables }: PublicationParts, work: CarryOut): Pro
 }
 
 function orderOf(
-  { made, replay, record, records, onProgress }: CarryOut,
+  { made, replay, record, records, leavesGone = false, onProgress }: CarryOut,
   table: string,
 ): SwapOrder {
   const { generation, did } = made
@@ -67,6 +72,7 @@ function orderOf(
         ? () => true
         : (place) => staged(place) || (reset.has(place.partition) && place.day >= first),
     ...(reset.size === 0 ? {} : { complete: reset }),
+    leavesGone,
     onProgress: (copied, files) => onProgress?.(table, copied, files),
   }
 }
@@ -94,6 +100,18 @@ export function resetPartitions(
   )
 }
 
+function leftOf({ left }: Swap): Pick<TableChange, 'left'> {
+  if (left.length === 0) return {}
+  const { first, last } = spanOf(left)
+  return { left: { first, last, places: left.length } }
+}
+
+/** @param places some */
+export function spanOf(places: readonly Place[]): DayRange {
+  const days = places.map(({ day }) => day)
+  return { first: Math.min(...days), last: Math.max(...days) }
+}
+
 /** The tables' half, and the entry that says so. */
 export async function carryOut(
   { replays }: PublicationParts,
@@ -101,7 +119,8 @@ export async function carryOut(
   { swaps, stamp }: { readonly swaps: readonly Swap[]; readonly stamp: AuditStamp },
 ): Promise<TableChange[]> {
   const changes: TableChange[] = []
-  for (const swap of swaps) changes.push({ table: swap.table, ...(await swap.commit()) })
+  for (const swap of swaps)
+    changes.push({ table: swap.table, ...(await swap.commit()), ...leftOf(swap) })
   if (isFinished(await replays.get(replay.plan.id), made)) return changes
   await replays.audit(replay.plan.id, {
     ...stamp,
@@ -110,43 +129,4 @@ export async function carryOut(
     details: { phase: 'done', tables: changes },
   })
   return changes
-}
-
-export interface Finished {
-  readonly made: Made
-  readonly tables: readonly TableChange[]
-}
-
-/** Generations that stand, and that the tables do not have wholly yet, ascending. */
-export async function unfinished({
-  replays,
-  generations,
-}: Pick<PublicationParts, 'replays' | 'generations'>): Promise<
-  { readonly made: Made; readonly replay: Replay }[]
-> {
-  const found: { made: Made; replay: Replay }[] = []
-  for (const made of allMade(await readRecords(generations))) {
-    const replay = await replays.get(made.replay)
-    if (!isFinished(replay, made)) found.push({ made, replay })
-  }
-  return found
-}
-
-/** Carries out what publishers that died have left, in the order of the generations. */
-export async function finishOthers(
-  parts: PublicationParts,
-  stamp: AuditStamp,
-  onProgress?: OnSwap,
-): Promise<Finished[]> {
-  const finished: Finished[] = []
-  const left = await unfinished(parts)
-  const records = await readRecords(parts.generations)
-  for (const { made, replay } of left) {
-    const record = records.find(({ generation }) => generation === made.generation)
-    invariant(record, `generation ${made.generation} has a record`)
-    const swaps = await swapsOf(parts, { made, replay, records, record, onProgress })
-    const tables = await carryOut(parts, { made, replay }, { swaps, stamp })
-    finished.push({ made, tables })
-  }
-  return finished
 }

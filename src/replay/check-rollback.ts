@@ -78,7 +78,7 @@ export async function checkFiles(made: Made, swaps: readonly Swap[]): Promise<vo
     if (missing.length === 0) continue
     throw refusedRollback(
       made,
-      `${missing.length} files of ${swap.table} from before it are gone, ${missing[0] ?? ''} among them: \`tidemark table vacuum\` has taken them. ` +
+      `${missing.length} files of ${swap.table} from before it are gone, ${missing[0]?.path ?? ''} among them: \`tidemark table vacuum\` has taken them. ` +
         'Replay the days instead, with the definitions and amendments as they should be: `tidemark replay plan`',
     )
   }

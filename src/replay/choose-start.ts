@@ -45,6 +45,8 @@ export interface StartNeeds {
   readonly timeHolds: boolean
   /** Tiles of the tile tables answer what the definitions ask for. */
   readonly tilesHold: boolean
+  /** Of days before this one: later ones wait for a publication that has not come to its end, or could not. */
+  readonly tilesBefore: DayIndex
   /** Those of checkpoints do, too, which are not kept for longer than the windows of then. */
   readonly statesHold: boolean
   /** All that is asked for is in stored tiles and in the live state: nothing is counted anew. */
@@ -147,11 +149,16 @@ function tilesOf(known: PartitionKnowledge, needs: StartNeeds): ReplayStart | st
 /** Days that the tile tables hold with everything below the state's position. */
 function storedTiles(
   state: KnownState | undefined,
-  { first, firstTile }: StartNeeds,
+  { first, firstTile, tilesBefore }: StartNeeds,
 ): DayRange | undefined {
   if (state?.tilesTo === undefined) return undefined
   const dirty = state.dirty.filter(({ kind, day }) => kind === 'tiles' && day >= firstTile)
-  const last = Math.min(first - 1, state.tilesTo, ...dirty.map(({ day }) => day - 1))
+  const last = Math.min(
+    first - 1,
+    tilesBefore - 1,
+    state.tilesTo,
+    ...dirty.map(({ day }) => day - 1),
+  )
   return last < firstTile ? undefined : { first: firstTile, last }
 }
 

@@ -45,6 +45,8 @@ export interface ReplayFacts {
   readonly source: ReplaySource
   /** All of the log, ascending. */
   readonly partitions: readonly PartitionKnowledge[]
+  /** Stored tiles of this day on are not, or not yet, what the newest generation says. Undefined: all are as they should be. */
+  readonly tilesLeftFrom?: DayIndex | undefined
 }
 
 type Change = ReturnType<typeof replayedRecord>
@@ -100,7 +102,12 @@ export function scopeOf(request: ReplayRequest, facts: ReplayFacts): Scope {
     timeHolds: !judgesAnew,
     tilesHold: !judgesAnew && (change.kind === 'same' || change.answeredByTiles),
     statesHold: !judgesAnew && change.kind === 'same',
-    liveHolds: asksForAll(request) && facts.source.kind === 'log' && staysInPlace(change),
+    liveHolds:
+      asksForAll(request) &&
+      facts.source.kind === 'log' &&
+      staysInPlace(change) &&
+      facts.tilesLeftFrom === undefined,
+    tilesBefore: facts.tilesLeftFrom ?? Infinity,
     generation: stored.generation,
     wanted: request.start,
     allowIncomplete: request.allowIncomplete,

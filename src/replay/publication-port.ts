@@ -53,6 +53,8 @@ export interface SwapOrder {
   readonly covers: (place: Place) => boolean
   /** Last complete days that are taken back, by partition. */
   readonly complete?: ReadonlyMap<number, DayIndex>
+  /** Places whose files are gone stay as they are: the rest is done all the same. */
+  readonly leavesGone: boolean
   readonly onProgress?: (copied: number, files: number) => void
 }
 
@@ -61,8 +63,10 @@ export interface Swap {
   /** Files and rows that come in, as it looks now. */
   readonly files: number
   readonly rows: number
+  /** Places that stay as they are, since files of theirs are gone; never any unless it was asked for. */
+  readonly left: readonly Place[]
   /** Files that should come in and are gone: a vacuum has taken them. */
-  missing(): Promise<readonly string[]>
+  missing(): Promise<readonly MissingFile[]>
   /** Copies what comes in, under names that no reader sees. */
   prepare(): Promise<void>
   /** One transaction; repeated, it changes nothing. */
@@ -70,6 +74,8 @@ export interface Swap {
   /** Deletes copies that are not wanted. */
   discard(): Promise<void>
 }
+
+export type MissingFile = Place & { readonly path: string }
 
 export interface SwapOutcome {
   /** Undefined: there is no table, and none was made. */

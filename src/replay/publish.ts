@@ -12,9 +12,10 @@ import { readRecords } from '../engine/hand-over.ts'
 import { replayPlace } from '../engine/hand-over-port.ts'
 import { invariant } from '../errors.ts'
 import { checkPublishable, refusedPublish } from './check-publish.ts'
-import { carryOut, finishOthers, resetPartitions, swapsOf } from './carry-out.ts'
+import { carryOut, resetPartitions, swapsOf } from './carry-out.ts'
 import type { CarryOut, OnSwap, TableChange } from './carry-out.ts'
 import type { GateResult } from './gates.ts'
+import { finishOthers } from './finish.ts'
 import type { AuditStamp } from './plan.ts'
 import type { PublicationParts, Swap } from './publication-port.ts'
 import type { Replay, ReplayResult } from './records.ts'
@@ -27,6 +28,8 @@ export interface PublishOptions {
   readonly force: boolean
   /** Checks, gates, and what would change; nothing is written. */
   readonly dryRun: boolean
+  /** One that cannot come to its end, since files are gone, ends without those days. */
+  readonly abandon?: boolean
   /** What `validate` of the views says of the days as they would be. */
   gates(replay: Replay): Promise<readonly GateResult[]>
   /** Asked last, before anything happens; false: nothing happens. */
@@ -108,10 +111,12 @@ export async function publishReplay(
 async function begun(
   parts: PublicationParts,
   id: string,
-  { dryRun, stamp, onProgress }: PublishOptions,
+  { dryRun, abandon = false, stamp, onProgress }: PublishOptions,
 ): Promise<PublishOutcome | undefined> {
   const replay = await parts.replays.get(id)
-  const finished = dryRun ? [] : await finishOthers(parts, stamp, onProgress)
+  const finished = dryRun
+    ? []
+    : await finishOthers(parts, { stamp, abandon, ...(onProgress ? { onProgress } : {}) })
   const standing = standingOf(replay, await readRecords(parts.generations))
   if (standing.kind !== 'published') return undefined
   const { generation } = standing

@@ -10,9 +10,10 @@ import { recordText } from '../core/generation.ts'
 import type { GenerationRecord, HandOver } from '../core/generation.ts'
 import { readRecords } from '../engine/hand-over.ts'
 import { TidemarkError } from '../errors.ts'
-import { carryOut, finishOthers, swapsOf } from './carry-out.ts'
+import { carryOut, swapsOf } from './carry-out.ts'
 import type { CarryOut, OnSwap, TableChange } from './carry-out.ts'
 import { checkFiles, handOverBack, refusedRollback } from './check-rollback.ts'
+import { finishOthers } from './finish.ts'
 import type { AuditStamp } from './plan.ts'
 import type { PublicationParts, Swap } from './publication-port.ts'
 import type { Replay } from './records.ts'
@@ -22,6 +23,8 @@ import type { Made } from './standing.ts'
 export interface RollbackOptions {
   readonly stamp: AuditStamp
   readonly dryRun: boolean
+  /** One that cannot come to its end, since files are gone, ends without those days. */
+  readonly abandon?: boolean
   confirm?(preview: RollbackPreview): Promise<boolean>
   readonly onProgress?: OnSwap
 }
@@ -135,9 +138,11 @@ async function takeBack(
 async function begun(
   parts: PublicationParts,
   id: string | undefined,
-  { dryRun, stamp, onProgress }: RollbackOptions,
+  { dryRun, abandon = false, stamp, onProgress }: RollbackOptions,
 ): Promise<RollbackOutcome | undefined> {
-  const finished = dryRun ? [] : await finishOthers(parts, stamp, onProgress)
+  const finished = dryRun
+    ? []
+    : await finishOthers(parts, { stamp, abandon, ...(onProgress ? { onProgress } : {}) })
   const records = await readRecords(parts.generations)
   const own = finished.findLast(({ made }) => made.did === 'rollback')
   const newest = records.at(-1)

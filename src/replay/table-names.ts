@@ -7,6 +7,10 @@ export function tablesOf(title: string): readonly string[] {
   return [rows, `${rows}__tiles`]
 }
 
+export function isOfTiles(table: string): boolean {
+  return table.endsWith('__tiles')
+}
+
 export function titlesOf({ views }: GenerationRecord): string[] {
   return views.map(titleOf)
 }

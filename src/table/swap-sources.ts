@@ -12,6 +12,12 @@ import type { SourceFile, WantedPlace } from './swap-plan.ts'
 
 export type Covers = (place: { readonly day: DayIndex; readonly partition: number }) => boolean
 
+export interface MissingSource {
+  readonly day: DayIndex
+  readonly partition: number
+  readonly path: string
+}
+
 export interface SwapSource {
   readonly files: readonly SourceFile[]
   readonly rows: number
@@ -81,11 +87,23 @@ export async function sourceBefore(
 export async function missingFiles(
   { options: { storage } }: DeltaTable,
   places: readonly WantedPlace[],
-): Promise<string[]> {
-  const missing: string[] = []
-  for (const { from } of places.flatMap(({ files }) => files))
-    if ((await storage.stat(from)) === undefined) missing.push(from)
+): Promise<MissingSource[]> {
+  const missing: MissingSource[] = []
+  for (const { day, partition, from } of places.flatMap(({ files }) => files))
+    if ((await storage.stat(from)) === undefined) missing.push({ day, partition, path: from })
   return missing
+}
+
+/** Places of the table that have files now. */
+export function placesOf(
+  table: DeltaTable,
+  covers: Covers,
+): Promise<readonly { readonly day: DayIndex; readonly partition: number }[]> {
+  return table.log.latest((snapshot) =>
+    [...grouped(snapshot ? filesOf(snapshot, table.name) : []).values()]
+      .flatMap(([first]) => first ?? [])
+      .filter(covers),
+  )
 }
 
 /** Generations only rise, so the last version of an earlier one is found by halving. */

@@ -79,6 +79,7 @@ function needsOf({ policy, firstTile }: Scenario): StartNeeds {
     changesFrom: Infinity,
     timeHolds: true,
     tilesHold: true,
+    tilesBefore: Infinity,
     statesHold: true,
     liveHolds: false,
     generation: 1,

@@ -53,6 +53,7 @@ interface Case {
   readonly pipeline?: Pipeline
   readonly before?: Pipeline
   readonly partitions?: readonly PartitionKnowledge[]
+  readonly tilesLeftFrom?: string
 }
 
 /** Forty days are known, to 2024-04-09 18:00; the last final day is 2024-04-07. */
@@ -67,6 +68,7 @@ function planned(plan: Case): PlannedReplay {
     zoneData: 'none',
     source: { kind: 'log' },
     partitions,
+    tilesLeftFrom: plan.tilesLeftFrom === undefined ? undefined : day(plan.tilesLeftFrom),
   }
   return planReplay(
     {
@@ -205,6 +207,17 @@ describe('the start that reads least', () => {
     if (start.kind !== 'tiles') throw new Error(start.kind)
     expect(days(start.tiles)).toBe('2024-03-08 .. 2024-03-10')
     expect(start.countsFrom).toBe(closeOf('2024-03-09') + 1)
+  })
+
+  test('loads no tile of a day that a publication has still to change, or could not', () => {
+    const partitions = [withTiles('2024-04-08')]
+    const request = { start: 'tiles' } as const
+    const { start } = only(planned({ partitions, request, tilesLeftFrom: '2024-03-11' }))
+    if (start.kind !== 'tiles') throw new Error(start.kind)
+    expect(days(start.tiles)).toBe('2024-03-08 .. 2024-03-10')
+    expect(() => planned({ partitions, request, tilesLeftFrom: '2024-03-08' })).toThrow(
+      /no tiles of 2024-03-08 are stored/,
+    )
   })
 })
 

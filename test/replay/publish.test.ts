@@ -1,6 +1,7 @@
 /** Publishing and taking back, in memory: what becomes of tables and records, whoever dies or comes in between. */
 import { describe, expect, test } from 'vitest'
-import { unfinished } from '../../src/replay/carry-out.ts'
+import { unfinished } from '../../src/replay/finish.ts'
+import { leftDays, wrongTilesFrom } from '../../src/replay/left-days.ts'
 import { CrashPoint, Crashed } from '../support/crash.ts'
 import { stage } from '../support/table-fixture.ts'
 import type { SlotRows } from '../support/table-fixture.ts'
@@ -456,4 +457,122 @@ describe('rollback', () => {
     }
     expect(ends).toBeGreaterThan(15)
   })
+})
+
+describe('a rollback whose files are gone', () => {
+  /** Killed between its record and its tables; then somebody deletes what the tables had before. */
+  async function stuck(at: (paths: readonly string[]) => readonly string[]): Promise<{
+    world: PublicationWorld
+    deaths: number
+  }> {
+    for (let point = 0; ; point += 1) {
+      const world = await PublicationWorld.create(LIVE)
+      await world.complete(1, DAY + 1)
+      await world.replay('r1', { ...anew(7), handsOver: true })
+      await world.publish('r1')
+      await world.ownersCome(2, 25)
+      const crash = new CrashPoint(point)
+      await world.rollBack('r1', {}, world.process(crash)).catch((error: unknown) => {
+        if (!(error instanceof Crashed)) throw error
+      })
+      if ((await world.records()).length < 3) continue
+      const { storage } = world.process()
+      const old = (await storage.list(`${TABLE}/ds=`)).map(({ path }) => path)
+      for (const path of at(old.filter((each) => each.includes('-g0001-')).sort()))
+        await storage.delete(path)
+      return { world, deaths: point }
+    }
+  }
+
+  const gone = expect.stringContaining('tidemark replay rollback r1 --abandon') as string
+
+  test('is told by whoever comes next, with the way on, and nothing is changed', async () => {
+    const { world, deaths } = await stuck((paths) => paths)
+    expect(deaths).toBeGreaterThan(3)
+    expect(wrongTilesFrom(await world.process().replays.list(), await world.records())).toBe(DAY)
+    await world.replay('r2', { ...anew(9), base: 3 })
+    const refused = { code: 'REPLAY_REFUSED', message: gone }
+    await expect(world.rollBack('r1')).rejects.toMatchObject(refused)
+    await expect(world.publish('r2')).rejects.toMatchObject(refused)
+    expect(await world.lines()).toEqual(AFTER)
+    expect(await unfinished(world.process())).toHaveLength(1)
+  })
+
+  test('is ended without them: what is there comes back, the rest stays, is told, and a replay counts it again', async () => {
+    // Those of the second day.
+    const { world } = await stuck((paths) => paths.slice(2))
+    const outcome = await world.rollBack('r1', { abandon: true })
+    expect(outcome).toMatchObject({ kind: 'finished', generation: 3, published: 2 })
+    expect(await world.lines()).toEqual(
+      [...linesOf({ ann: 1 }, DAY), ...linesOf({ ann: 7, bob: 7 }, DAY + 1)].sort(),
+    )
+    expect(await unfinished(world.process())).toEqual([])
+    const { replays } = world.process()
+    const left = { table: TABLE, first: DAY + 1, last: DAY + 1 }
+    expect(leftDays(await replays.list(), await world.records())).toMatchObject([
+      { ...left, by: { did: 'rollback', generation: 3 } },
+    ])
+    await world.replay('r2', { ...anew(9), base: 3 })
+    await world.publish('r2')
+    expect(await world.lines()).toEqual(linesOf({ ann: 9, bob: 9 }, DAY, DAY + 1))
+    expect(leftDays(await replays.list(), await world.records())).toEqual([])
+  })
+
+  test('there is nothing to abandon where nothing is unfinished: the newest publish is not taken back', async () => {
+    const { world } = await stuck((paths) => paths)
+    await world.rollBack('r1', { abandon: true })
+    const usage = {
+      code: 'USAGE',
+      message: expect.stringContaining('nothing to abandon') as string,
+    }
+    await expect(world.rollBack(undefined, { abandon: true })).rejects.toMatchObject(usage)
+    await expect(world.publish('r1', { abandon: true })).rejects.toMatchObject(usage)
+    expect(await world.records()).toHaveLength(3)
+  })
+
+  test('killed at any change of a file while it is ended, the same command ends it', async () => {
+    let ends = 0
+    for (let at = 0; ; at += 1) {
+      const { world } = await stuck((paths) => paths.slice(2))
+      const crash = new CrashPoint(at)
+      const died = await world.rollBack('r1', { abandon: true }, world.process(crash)).then(
+        () => false,
+        (error: unknown) => {
+          if (error instanceof Crashed) return true
+          throw error
+        },
+      )
+      if (!died) break
+      ends += 1
+      const isOpen = (await unfinished(world.process())).length > 0
+      if (isOpen) await world.rollBack('r1', { abandon: true })
+      expect(await world.lines()).toEqual(
+        [...linesOf({ ann: 1 }, DAY), ...linesOf({ ann: 7, bob: 7 }, DAY + 1)].sort(),
+      )
+    }
+    expect(ends).toBeGreaterThan(3)
+  })
+})
+
+test('a publish whose staging tables are gone is ended without them, and can be taken back', async () => {
+  for (let point = 0; ; point += 1) {
+    const world = await PublicationWorld.create(LIVE)
+    await world.replay('r1', anew(7))
+    await world.publish('r1', {}, world.process(new CrashPoint(point))).catch((error: unknown) => {
+      if (!(error instanceof Crashed)) throw error
+    })
+    if ((await world.records()).length < 2) continue
+    const { storage } = world.process()
+    for (const { path } of await storage.list('_tidemark/replays/r1/'))
+      if (path.includes(`/${TABLE}`)) await storage.delete(path)
+    await expect(world.publish('r1')).rejects.toMatchObject({
+      code: 'REPLAY_REFUSED',
+      message: expect.stringContaining('tidemark replay publish r1 --abandon') as string,
+    })
+    expect(await world.publish('r1', { abandon: true })).toMatchObject({ kind: 'finished' })
+    expect(await world.lines()).toEqual(BEFORE)
+    expect(await world.rollBack()).toMatchObject({ kind: 'rolled back', generation: 3 })
+    expect(await world.lines()).toEqual(BEFORE)
+    return
+  }
 })

@@ -8,6 +8,7 @@ import { publishPlanned } from '../replay-publish.ts'
 interface PublishCommandOptions {
   readonly reason?: string
   readonly force?: true
+  readonly abandon?: true
   readonly dryRun?: true
   readonly yes?: true
 }
@@ -27,11 +28,15 @@ export function replayPublishCommand(): Command {
     .argument('<id>', 'of a replay that was run: `tidemark replay list` shows them')
     .option('--reason <text>', 'why, for the audit trail (default: that of the plan)')
     .option('--force', 'publish although a gate failed; recorded')
+    .option(
+      '--abandon',
+      'end one that was killed and whose files are gone by now: days that need them stay as they are',
+    )
     .option('--dry-run', 'only say what would be done')
     .option('--yes', 'do not ask')
     .action(
       action<PublishCommandOptions, [id: string]>(async (call, id) => {
-        const { reason, force, dryRun, yes } = call.options
+        const { reason, force, dryRun, abandon, yes } = call.options
         const pipeline = await call.pipeline()
         await using opened = new OpenedParts()
         const open = await openReplays(pipeline, opened, call)
@@ -39,6 +44,7 @@ export function replayPublishCommand(): Command {
           reason,
           force: force === true,
           dryRun: dryRun === true,
+          abandon: abandon === true,
           yes: yes === true,
         })
       }),

@@ -7,6 +7,7 @@ import { takeBackPublished } from '../replay-publish.ts'
 
 interface RollbackCommandOptions {
   readonly reason: string
+  readonly abandon?: true
   readonly dryRun?: true
   readonly yes?: true
 }
@@ -27,17 +28,22 @@ export function replayRollbackCommand(): Command {
   })
     .argument('[id]', 'of a replay that is published; the newest publish by default')
     .requiredOption('--reason <text>', 'why, for the audit trail')
+    .option(
+      '--abandon',
+      'end one that was killed and whose files are gone by now: days that need them stay as they are',
+    )
     .option('--dry-run', 'only say what would be done')
     .option('--yes', 'do not ask')
     .action(
       action<RollbackCommandOptions, [id: string | undefined]>(async (call, id) => {
-        const { reason, dryRun, yes } = call.options
+        const { reason, dryRun, abandon, yes } = call.options
         const pipeline = await call.pipeline()
         await using opened = new OpenedParts()
         const open = await openReplays(pipeline, opened, call)
         await takeBackPublished(call, { open, opened }, id, {
           reason,
           dryRun: dryRun === true,
+          abandon: abandon === true,
           yes: yes === true,
         })
       }),

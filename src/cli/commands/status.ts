@@ -9,7 +9,7 @@ export function statusCommand(): Command {
     summary: 'where each partition stands, and what its open day waits for',
     description:
       'Position, lag, watermark and closed day of each partition, in words when its open day will close; dead letters by reason, ' +
-      'the last complete day of each table, who else is in the group, and whether times in the future are refused. Works beside a run, and ' +
+      'the last complete day of each table, a publish or rollback that has not come to its end, who else is in the group, and whether times in the future are refused. Works beside a run, and ' +
       'without the brokers.',
     examples: [
       ['tidemark status', 'for people'],
