@@ -83,6 +83,7 @@ export function tableEffect(path: string): string {
   if (path.startsWith('_tidemark/states/'))
     return path.startsWith('_tidemark/states/replaced/') ? 'kept state' : 'sealed state'
   if (path.startsWith('_tidemark/generations/')) return 'generation record'
+  if (path.startsWith('_tidemark/amendments/')) return 'amended records'
   if (path.startsWith('_tidemark/')) return 'place identity'
   if (path.endsWith('.checkpoint.parquet')) return 'table checkpoint'
   if (path.endsWith('_last_checkpoint')) return 'table pointer'

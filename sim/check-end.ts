@@ -1,20 +1,23 @@
 /** At the end of a seed: all sinks against the oracle, the history of each table, and whether markers and control say what is there. */
-import { TABLE_FAULTS } from '../src/table/failure.ts'
-import { MemoryFiles, MemoryObjectStorage } from '../src/memory/object-storage.ts'
 import type { Milestone } from '../src/engine/ports.ts'
-import type { ObjectStorage } from '../src/storage/object-storage.ts'
 import {
   entityText,
   sinkDifferences,
   type ActualOnline,
+  type ActualRow,
   type ActualSinks,
+  type ActualTile,
 } from '../test/support/compare-sinks.ts'
 import { actualReject } from '../test/support/engine-run.ts'
-import { recompute, type OracleResult } from '../test/support/oracle.ts'
-import { milestoneProblems } from './milestones.ts'
+import { withTicks } from '../test/support/judge-oracle.ts'
+import { recomputeJudged, type OracleResult } from '../test/support/oracle.ts'
 import { checkpointProblems } from './checkpoints.ts'
-import { checkTableHistory, readFeatureRows, readTiles } from './table-history.ts'
-import { tableNames } from './tables.ts'
+import { droppedEntities, refusedElsewhere } from './former-generations.ts'
+import { milestoneProblems } from './milestones.ts'
+import { generationRecords } from './publish.ts'
+import { featureRows, tileRows } from './table-history.ts'
+import type { TableReaders } from './table-watch.ts'
+import { rowsTable, tilesTable } from './tables.ts'
 import { isOfTickedDay } from './ticked-days.ts'
 import type { World } from './world.ts'
 
@@ -29,67 +32,55 @@ export interface EndState {
   readonly milestones: readonly Milestone[]
 }
 
-export async function checkEnd(world: World, ends: readonly EndState[]): Promise<string[]> {
-  const storage = readerOf(world)
-  const partitions = world.scenario.partitions.map((part) => {
-    const tickedMs = ends.find(({ partition }) => partition === part.partition)?.tickedMs
-    return tickedMs === undefined ? part : { ...part, tickedMs }
+export async function checkEnd(
+  world: World,
+  readers: TableReaders,
+  ends: readonly EndState[],
+): Promise<string[]> {
+  const { pipeline, judged } = world
+  const newest = judged.of(generationRecords(world).length)
+  const ticked = newest.map((part) => {
+    const end = ends.find(({ partition }) => partition === part.partition)
+    return withTicks(pipeline, part, end?.tickedMs)
   })
-  const oracle = recompute(world.pipeline, partitions)
-  const histories = await Promise.all(
-    tableNames(world.pipeline).map((table) => checkTableHistory(storage, table)),
-  )
+  const oracle = recomputeJudged(pipeline, ticked)
+  const histories = await Promise.all([...readers.values()].map((reader) => reader.history()))
   const ahead = await valuesAhead(world, ends)
-  const differences = sinkDifferences(oracle, await readSinks(world, storage, oracle))
-  const skipped = world.machines.flatMap((machine) => [...machine.skipped])
+  const differences = sinkDifferences(oracle, await readSinks(world, readers, oracle))
+  const elsewhere = refusedElsewhere(world)
   return [
     ...differences
       .filter((line) => !ahead.some((place) => line.startsWith(place)))
-      .filter((line) => !isRefusedElsewhere(line, skipped)),
+      .filter((line) => !elsewhere(line)),
     ...histories.flat().filter((problem) => !isOfTickedDay(world, problem)),
     ...ends.flatMap(({ partition, milestones }) => {
-      const judged = oracle.partitions.find((one) => one.partition === partition)
-      return judged === undefined ? [] : milestoneProblems(world.pipeline, judged, milestones)
+      const part = oracle.partitions.find((one) => one.partition === partition)
+      return part === undefined ? [] : milestoneProblems(pipeline, part, milestones)
     }),
     ...(await markerProblems(world, ends)),
     ...checkpointProblems(world),
   ]
 }
 
-/** A reject of a record that only a replay has judged. */
-function isRefusedElsewhere(line: string, skipped: readonly string[]): boolean {
-  const [, partition = '', offset = ''] = /^rejects \[(\d+)\]@(\d+): missing/.exec(line) ?? []
-  return skipped.includes(`${partition}@${offset}`)
-}
-
 /** Somebody has closed days that the owner has not: its clock ran ahead, and it is no owner any more. */
-export async function isBehindOthers(world: World, ends: readonly EndState[]): Promise<boolean> {
-  const storage = readerOf(world)
+export async function isBehindOthers(
+  world: World,
+  readers: TableReaders,
+  ends: readonly EndState[],
+): Promise<boolean> {
   for (const { partition, closedDay } of ends) {
     const asOf = (await world.online.store.marker(partition))?.asOf ?? -Infinity
     if (asOf - 1 > (closedDay ?? Infinity)) return true
   }
-  for (const view of world.pipeline.views) {
-    const rows = await readFeatureRows(storage, view)
-    const last = Math.max(...ends.map(({ closedDay }) => closedDay ?? -Infinity))
-    if (rows.some(({ day }) => day > last)) return true
-  }
+  const last = Math.max(...ends.map(({ closedDay }) => closedDay ?? -Infinity))
+  for (const view of world.pipeline.views)
+    if (((await readers.get(rowsTable(view))?.lastDay()) ?? -Infinity) > last) return true
   return false
-}
-
-/** The tables' place, over no network. */
-export function readerOf(world: World): ObjectStorage {
-  return new MemoryObjectStorage({
-    bucket: world.tables,
-    files: new MemoryFiles(),
-    nowMs: () => 0,
-    faults: TABLE_FAULTS,
-  })
 }
 
 async function readSinks(
   world: World,
-  storage: ObjectStorage,
+  readers: TableReaders,
   oracle: OracleResult,
 ): Promise<ActualSinks> {
   const { views } = world.pipeline
@@ -102,13 +93,22 @@ async function readSinks(
         values.push({ entity, fields: new Map(fields), offset: at.offset, eventTime, nextDay })
     }
     emptiedByWalk(oracle, name, values)
-    online.set(name, values)
+    const dropped = droppedEntities(world, oracle, name)
+    online.set(
+      name,
+      values.filter(({ entity, eventTime }) => eventTime !== undefined || !dropped.has(entity)),
+    )
   }
-  const rows = await Promise.all(views.map((view) => readFeatureRows(storage, view)))
-  const tiles = await Promise.all(views.map((view) => readTiles(storage, view)))
+  const rows = new Map<string, ActualRow[]>()
+  const tiles = new Map<string, ActualTile[]>()
+  for (const view of views) {
+    const [ofRows, ofTiles] = [readers.get(rowsTable(view)), readers.get(tilesTable(view))]
+    rows.set(view.name, ofRows === undefined ? [] : await featureRows(ofRows, view))
+    tiles.set(view.name, ofTiles === undefined ? [] : await tileRows(ofTiles, view))
+  }
   return {
-    rows: new Map(views.map(({ name }, i) => [name, rows[i] ?? []])),
-    tiles: new Map(views.map(({ name }, i) => [name, tiles[i] ?? []])),
+    rows,
+    tiles,
     online,
     rejects: [...world.rejects.values()].map(actualReject),
   }

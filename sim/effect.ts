@@ -2,6 +2,7 @@
 
 /** What exists only where somebody replays, publishes and takes back. */
 export const REPLAY_EFFECTS = [
+  'amended records',
   'kept state',
   'replay plan',
   'replay result',

@@ -14,6 +14,7 @@ import type {
 } from '../src/engine/ports.ts'
 import { runPipeline } from '../src/engine/run-pipeline.ts'
 import { createDecoder } from '../src/format/decoder.ts'
+import { AmendedFiles } from '../src/storage/amended-records.ts'
 import { GenerationRecords } from '../src/storage/generation-records.ts'
 import { DeltaTableStore } from '../src/table/delta-table.ts'
 import { TABLE_FAULTS } from '../src/table/failure.ts'
@@ -176,6 +177,7 @@ function partsOf(
     checkpoints: checkpointsOf(world, { process, machine, network, pipeline, log, newId }),
     handOvers: openHandOvers(tables, pipeline, { clock: process.clock, log, newId }),
     generations: new GenerationRecords(tables, newId),
+    amended: new AmendedFiles(tables),
     rejects: rejectSink(world, network),
     clock: process.clock,
     log,

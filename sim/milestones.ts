@@ -10,14 +10,19 @@ type Expected = Omit<Milestone, 'generation'> & { readonly last: number }
 function expectedMilestones({ time }: Pipeline, { judged }: OraclePartition): Expected[] {
   const expected: Expected[] = []
   let [maxEventTime, closed] = [-Infinity, -Infinity]
-  for (const [i, { outcome, eventTime = -Infinity, record }] of judged.entries()) {
+  let [seen, newestIdDay] = [0, -Infinity]
+  for (const { outcome, eventTime = -Infinity, record } of judged) {
     if (outcome !== 'accepted' || eventTime <= maxEventTime) continue
     maxEventTime = eventTime
     const watermark = eventTime - time.outOfOrdernessMs
     const through = civilDay(time.zone, watermark) - 1
     const { offset, timestamp } = record
-    const last = judged[i + 1]?.record.offset ?? Infinity
-    const newestIdDay = newestIdDayAt(judged, offset)
+    // What was healed stands at the offset of the record that closed its day.
+    while ((judged[seen]?.record.offset ?? Infinity) <= offset) {
+      newestIdDay = Math.max(newestIdDay, idDayOf(judged[seen]))
+      seen += 1
+    }
+    const last = judged[seen]?.record.offset ?? Infinity
     const known = { offset: offset + 1, last, watermark, maxEventTime, newestIdDay, timestamp }
     for (let day = closed === -Infinity ? through : closed + 1; day <= through; day += 1)
       expected.push({ ...known, day })
@@ -26,13 +31,11 @@ function expectedMilestones({ time }: Pipeline, { judged }: OraclePartition): Ex
   return expected
 }
 
-/** What was healed by a record has its offset. */
-function newestIdDayAt(judged: OraclePartition['judged'], offset: number): number {
-  const days = judged
-    .filter(({ record, id }) => record.offset <= offset && id !== undefined)
-    .filter(({ outcome }) => ['accepted', 'healed', 'duplicate'].includes(outcome))
-    .map(({ day }) => day ?? NaN)
-  return Math.max(-Infinity, ...days)
+/** Under which its id is remembered; -Infinity: it is not. */
+function idDayOf(judged: OraclePartition['judged'][number] | undefined): number {
+  const { outcome = 'undecodable', id, day } = judged ?? {}
+  const isRemembered = ['accepted', 'healed', 'duplicate'].includes(outcome)
+  return id === undefined || !isRemembered ? -Infinity : (day ?? NaN)
 }
 
 /** A line per milestone that is missing, wrong, or should not be there. */

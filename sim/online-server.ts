@@ -66,7 +66,11 @@ export class OnlineServer {
   ): void {
     const before = this.#seen.get(`${view} ${entity}`)
     if (before === undefined || eventTime === undefined) return
-    if (version.generation <= before.generation || version.offset >= before.offset) return
+    const { generation } = version
+    if (generation <= before.generation || version.offset >= before.offset) return
+    // What the entity had before may be dropped by this generation.
+    const last = { generation, offset: before.offset }
+    if (version.offset >= this.#parts.oracle.lastOffset(view, entity, last)) return
     if (before.offset < this.#parts.keptOf(process, partition))
       this.#parts.onViolation(
         `${process} told ${view} ${entity} up to ${text(version)} before it had passed ${text(before)}`,

@@ -6,11 +6,11 @@ import type { Pipeline, ViewDefinition } from '../src/core/definition.ts'
 import type { FieldType } from '../src/core/value.ts'
 import type { OnlineValue } from '../src/engine/ports.ts'
 import { entityText, onlineText } from '../test/support/compare-sinks.ts'
-import { judgePartition } from '../test/support/judge-oracle.ts'
+import type { OraclePartition } from '../test/support/judge-oracle.ts'
 import { foldedRecords } from '../test/support/oracle.ts'
-import type { RawPartition } from '../test/support/raw-record.ts'
 import { columnsOf, rowValues } from '../test/support/row-oracle.ts'
 import type { FoldedRecord, OracleColumn } from '../test/support/row-oracle.ts'
+import type { JudgedLog } from './judged-log.ts'
 
 interface KnownView {
   readonly view: ViewDefinition
@@ -20,15 +20,30 @@ interface KnownView {
 }
 
 export class PrefixOracle {
-  readonly #views: ReadonlyMap<string, KnownView>
+  readonly #pipeline: Pipeline
+  readonly #log: JudgedLog
+  /** By what a generation says of the log. */
+  readonly #views = new Map<readonly OraclePartition[], ReadonlyMap<string, KnownView>>()
   readonly #types: ReadonlyMap<string, FieldType>
   /** Versions that were found right, with their fields as text. */
   readonly #known = new Map<string, string>()
 
-  constructor(pipeline: Pipeline, log: readonly RawPartition[]) {
-    const parts = log.map((partition) => judgePartition(pipeline, partition))
+  constructor(pipeline: Pipeline, log: JudgedLog) {
+    this.#pipeline = pipeline
+    this.#log = log
     this.#types = new Map(pipeline.source.fields.map(({ name, type }) => [name, type]))
-    this.#views = new Map(
+  }
+
+  #view(name: string, generation: number): KnownView | undefined {
+    const parts = this.#log.of(generation)
+    const known = this.#views.get(parts) ?? this.#fold(parts)
+    this.#views.set(parts, known)
+    return known.get(name)
+  }
+
+  #fold(parts: readonly OraclePartition[]): ReadonlyMap<string, KnownView> {
+    const pipeline = this.#pipeline
+    return new Map(
       pipeline.views.map((view) => {
         const entities = new Map<string, readonly FoldedRecord[]>()
         for (const part of parts) {
@@ -38,6 +53,15 @@ export class PrefixOracle {
         const columns = columnsOf(view, this.#types)
         return [`${view.name}:v${view.version}`, { view, columns, entities }]
       }),
+    )
+  }
+
+  /** Offset of the entity's last record up to an offset, by what a generation says of the log. */
+  lastOffset(view: string, entity: string, at: { generation: number; offset: number }): number {
+    const records = this.#view(view, at.generation)?.entities.get(entity) ?? []
+    return Math.max(
+      -Infinity,
+      ...records.map(({ offset }) => offset).filter((offset) => offset <= at.offset),
     )
   }
 
@@ -61,7 +85,7 @@ export class PrefixOracle {
   }
 
   #expected({ view: name, entity, version }: OnlineValue): string {
-    const known = this.#views.get(name)
+    const known = this.#view(name, version.generation)
     if (known === undefined) return 'no such view'
     const { view, columns, entities } = known
     const records = (entities.get(entity) ?? []).filter(({ offset }) => offset <= version.offset)
@@ -75,7 +99,7 @@ export class PrefixOracle {
 
   /** No record of the longest window: nothing, or zeros. */
   #isEmpty({ view: name, entity, version }: OnlineValue): boolean {
-    const known = this.#views.get(name)
+    const known = this.#view(name, version.generation)
     if (known === undefined) return false
     const first = version.day - Math.max(...known.view.windows)
     return !(known.entities.get(entity) ?? []).some(

@@ -13,6 +13,16 @@ export function generationRecords({ tables }: World): string[] {
   return [...tables.contents.keys()].filter((path) => path.startsWith(FOLDER)).sort()
 }
 
+/** What a generation's record says; undefined: there is none yet. */
+export function recordOfGeneration(
+  { tables }: World,
+  generation: number,
+): GenerationRecord | undefined {
+  const path = `${FOLDER}${String(generation).padStart(6, '0')}.json`
+  const bytes = tables.contents.get(path)?.bytes
+  return bytes && (JSON.parse(Buffer.from(bytes).toString('utf8')) as GenerationRecord)
+}
+
 /** Generations that owners come into with the states of a replay or a rollback, and not with their own. */
 export function handOverGenerations(world: World): number[] {
   return generationRecords(world).flatMap((path) => {

@@ -115,6 +115,7 @@ export async function runParts(
       }
       return found
     },
+    amended: new AmendedFiles(tools.storage),
     rejects: FORGETTING,
     clock: process.clock,
     log,

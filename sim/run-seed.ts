@@ -1,11 +1,11 @@
 /** One seed, from its first process to the comparison of all sinks with the oracle. */
 import { civilDay } from '../test/support/civil-oracle.ts'
 import type { Counts } from './coverage.ts'
-import { checkEnd, isBehindOthers, readerOf, type EndState } from './check-end.ts'
+import { checkEnd, isBehindOthers, type EndState } from './check-end.ts'
 import { Director } from './director.ts'
 import { Operator } from './operator.ts'
 import { settle } from './settle.ts'
-import { watchTables } from './table-watch.ts'
+import { openReaders, watchTables } from './table-watch.ts'
 import { World } from './world.ts'
 
 /** Faults go on for a moment after the last record. */
@@ -47,7 +47,8 @@ async function run(world: World): Promise<string[]> {
   const { scheduler, timeline, coverage } = world
   const operator = new Operator(world)
   const director = new Director(world, operator)
-  watchTables(world, readerOf(world))
+  const readers = openReaders(world)
+  watchTables(world, readers)
   world.faultsUntilMs = Math.max(world.faultsUntilMs, timeline.endMs + AFTER_MS)
   const calm = (): void => {
     const leftMs = world.faultsUntilMs - scheduler.nowMs
@@ -58,13 +59,13 @@ async function run(world: World): Promise<string[]> {
   await scheduler.run(() => world.faults.isCalm)
   if (!(await settle(world, operator))) return []
   let ends = await endStates(world, operator)
-  if (await isBehindOthers(world, ends)) {
+  if (await isBehindOthers(world, readers, ends)) {
     // A new owner takes over what any owner before has closed; one that goes on does not ask.
     coverage.hit("path another owner's ticks taken over")
     if (!(await restartAll(world, operator))) return []
     ends = await endStates(world, operator)
   }
-  const problems = await checkEnd(world, ends)
+  const problems = await checkEnd(world, readers, ends)
   operator.end()
   return problems
 }

@@ -3,6 +3,8 @@
  * jumps to it. Timers of one instant fire in the order in which they were set, so a run is the same every time.
  */
 
+const STEPS_PER_TURN = 64
+
 interface Timer {
   readonly atMs: number
   readonly order: number
@@ -41,17 +43,38 @@ export class Scheduler {
   }
 
   /** Until `isOver`, or nothing is left to happen. */
-  async run(isOver: () => boolean): Promise<void> {
-    for (;;) {
-      // Every promise that can settle has done so once the event loop goes round.
-      await new Promise((resolve) => setImmediate(resolve))
-      if (isOver()) return
-      const next = this.#pop()
-      if (next === undefined) return
-      this.#nowMs = next.atMs
-      this.#fired += 1
-      next.action?.()
-    }
+  run(isOver: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let waiting = 0
+      let isDone = false
+      const step = (): void => {
+        waiting -= 1
+        if (isDone) return
+        try {
+          isDone = isOver() || !this.#fire()
+        } catch (error) {
+          isDone = true
+          reject(error instanceof Error ? error : new Error(String(error)))
+        }
+        if (isDone) resolve()
+        else if (waiting === 0) queue()
+      }
+      // Between two callbacks of one turn of the event loop every promise that can settle does so, too: a turn is for many steps.
+      const queue = (): void => {
+        for (; waiting < STEPS_PER_TURN; waiting += 1) setImmediate(step)
+      }
+      queue()
+    })
+  }
+
+  /** @returns whether there was something to happen */
+  #fire(): boolean {
+    const next = this.#pop()
+    if (next === undefined) return false
+    this.#nowMs = next.atMs
+    this.#fired += 1
+    next.action?.()
+    return true
   }
 
   #push(timer: Timer): void {

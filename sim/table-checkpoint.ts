@@ -1,6 +1,6 @@
 /** Checkpoints of a table's log: what they say must be what the log up to their version says. */
-import type { ObjectStorage } from '../src/storage/object-storage.ts'
 import type { Action, MetaData, Txn } from '../src/table/delta/actions.ts'
+import type { FileReader } from './bucket-reader.ts'
 import {
   compareVersions,
   parseControl,
@@ -10,7 +10,7 @@ import {
 } from './table-file.ts'
 
 /** Ascending. */
-export async function checkpointVersions(storage: ObjectStorage, table: string): Promise<number[]> {
+export async function checkpointVersions(storage: FileReader, table: string): Promise<number[]> {
   const files = await storage.list(`${table}/_delta_log/`)
   return files.flatMap(({ path }) => {
     const version = /\/(\d{20})\.checkpoint\.parquet$/.exec(path)?.[1]
@@ -19,7 +19,7 @@ export async function checkpointVersions(storage: ObjectStorage, table: string):
 }
 
 export async function readCheckpoint(
-  storage: ObjectStorage,
+  storage: FileReader,
   table: string,
   version: number,
 ): Promise<Action[]> {

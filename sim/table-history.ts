@@ -4,8 +4,8 @@
  */
 import type { ViewDefinition } from '../src/core/definition.ts'
 import type { Value } from '../src/core/value.ts'
-import type { ObjectStorage } from '../src/storage/object-storage.ts'
 import type { ActualRow, ActualTile } from '../test/support/compare-sinks.ts'
+import type { FileReader } from './bucket-reader.ts'
 import {
   checkCheckpoint,
   checkpointVersions,
@@ -35,13 +35,24 @@ export interface TableLook {
 
 /** A reader of one table that looks now and then. Reads each version and each file once. */
 export class TableReader {
-  readonly #storage: ObjectStorage
+  readonly #storage: FileReader
   readonly #replay: TableReplay
+  /** What a checkpoint of the log's version would have to hold. */
+  readonly #expected = new Map<number, Expected>()
 
-  /** @param table its folder: `user_activity_v1`, `user_activity_v1__tiles` */
-  constructor(storage: ObjectStorage, table: string, each?: (replay: TableReplay) => void) {
+  /**
+   * @param table its folder: `user_activity_v1`, `user_activity_v1__tiles`
+   * @param mayHaveCheckpoint versions of whose table `history` is to know what it was
+   */
+  constructor(
+    storage: FileReader,
+    table: string,
+    mayHaveCheckpoint: (version: number) => boolean = () => false,
+  ) {
     this.#storage = storage
-    this.#replay = new TableReplay(storage, table, each)
+    this.#replay = new TableReplay(storage, table, (replay) => {
+      if (mayHaveCheckpoint(replay.version)) this.#expected.set(replay.version, expectedOf(replay))
+    })
   }
 
   /** Undefined while there is no table. */
@@ -60,8 +71,29 @@ export class TableReader {
       complete: new Map(replay.complete),
       slots: new Map(replay.seen),
       rows,
-      problems: [...replay.problems.slice(told), ...(await this.#missingFiles())],
+      problems: [...replay.problems.slice(told), ...(await replay.changes())],
     }
+  }
+
+  /** Everything that is wrong with the history of the table and that no look has told yet, a line each. */
+  async history(): Promise<string[]> {
+    const { table } = this.#replay
+    const look = await this.look()
+    if (look === undefined) return [`${table}: there is no such table`]
+    const problems = [...look.problems]
+    const versions = await checkpointVersions(this.#storage, table)
+    for (const version of versions) {
+      const wanted = this.#expected.get(version)
+      // Older than what is left of the log, or the one that it now begins with.
+      if (wanted === undefined && version <= this.#replay.begun) continue
+      const at = `${table}: the checkpoint of version ${version}`
+      const wrong =
+        wanted === undefined
+          ? ['should not be there']
+          : checkCheckpoint(wanted, await readCheckpoint(this.#storage, table, version))
+      problems.push(...wrong.map((one) => `${at} ${one}`))
+    }
+    return problems
   }
 
   /** All rows of the newest version, with the columns of the table. */
@@ -76,19 +108,17 @@ export class TableReader {
     })
   }
 
-  #rows(): TableRow[] {
-    return [...this.#replay.files.values()].flatMap(({ rows = [] }) => rows)
+  /** Of the newest version; -Infinity without rows. */
+  async lastDay(): Promise<number> {
+    await this.#replay.advance()
+    let last = -Infinity
+    for (const { name, rows = [] } of this.#replay.files.values())
+      if (rows.length > 0) last = Math.max(last, Date.parse(name.ds) / DAY_MS)
+    return last
   }
 
-  async #missingFiles(): Promise<string[]> {
-    const { table, version, files } = this.#replay
-    const problems: string[] = []
-    for (const [path, { rows }] of files) {
-      if (rows !== undefined && (await this.#storage.stat(`${table}/${path}`)) !== undefined)
-        continue
-      problems.push(`${table} version ${version}: ${path} is active, but there is no such file`)
-    }
-    return problems
+  #rows(): TableRow[] {
+    return [...this.#replay.files.values()].flatMap(({ rows = [] }) => rows)
   }
 }
 
@@ -129,32 +159,13 @@ function lostRows(before: TableLook, after: TableLook): string[] {
 }
 
 /** Everything that is wrong with the history of a table, a line each. */
-export async function checkTableHistory(storage: ObjectStorage, table: string): Promise<string[]> {
+export async function checkTableHistory(storage: FileReader, table: string): Promise<string[]> {
   const checkpoints = await checkpointVersions(storage, table)
-  const expected = new Map<number, Expected>()
-  const reader = new TableReader(storage, table, (replay) => {
-    if (checkpoints.includes(replay.version)) expected.set(replay.version, expectedOf(replay))
-  })
-  const look = await reader.look()
-  if (look === undefined) return [`${table}: there is no such table`]
-  const problems = [...look.problems]
-  for (const version of checkpoints) {
-    const wanted = expected.get(version)
-    // Older than what is left of the log, or the one that it now begins with.
-    if (wanted === undefined) continue
-    const actions = await readCheckpoint(storage, table, version)
-    const wrong = checkCheckpoint(wanted, actions)
-    problems.push(...wrong.map((one) => `${table}: the checkpoint of version ${version} ${one}`))
-  }
-  return problems
+  return new TableReader(storage, table, (version) => checkpoints.includes(version)).history()
 }
 
-export async function readFeatureRows(
-  storage: ObjectStorage,
-  view: ViewDefinition,
-): Promise<ActualRow[]> {
-  const rows = await new TableReader(storage, `${view.name}_v${view.version}`).rows()
-  return rows.map((row) => ({
+export async function featureRows(reader: TableReader, view: ViewDefinition): Promise<ActualRow[]> {
+  return (await reader.rows()).map((row) => ({
     ...split(view, row),
     eventTimestamp: row.cells.get('event_timestamp') as number,
     maxEventTime: row.cells.get('_max_event_time') as number | null,
@@ -162,12 +173,8 @@ export async function readFeatureRows(
   }))
 }
 
-export async function readTiles(
-  storage: ObjectStorage,
-  view: ViewDefinition,
-): Promise<ActualTile[]> {
-  const rows = await new TableReader(storage, `${view.name}_v${view.version}__tiles`).rows()
-  return rows.map((row) => ({
+export async function tileRows(reader: TableReader, view: ViewDefinition): Promise<ActualTile[]> {
+  return (await reader.rows()).map((row) => ({
     ...split(view, row),
     offset: row.cells.get('_offset') as number,
     maxEventTime: row.cells.get('_max_event_time') as number,

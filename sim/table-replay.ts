@@ -8,8 +8,8 @@
  *
  * Goes on where it stopped, so that a reader can look again and again at little cost.
  */
-import type { ObjectStorage } from '../src/storage/object-storage.ts'
 import type { Action, AddFile, MetaData, RemoveFile, Txn } from '../src/table/delta/actions.ts'
+import type { FileReader } from './bucket-reader.ts'
 import { checkpointVersions, readCheckpoint } from './table-checkpoint.ts'
 import {
   compareVersions,
@@ -36,6 +36,7 @@ export interface ActiveFile {
   readonly add: AddFile
   /** Undefined where the file was vacuumed before it was looked at. */
   readonly rows: readonly TableRow[] | undefined
+  readonly bytes: Uint8Array | undefined
 }
 
 export class TableReplay {
@@ -50,19 +51,23 @@ export class TableReplay {
   readonly transactions = new Map<string, Txn>()
   metaData: MetaData | undefined
   version = -1
-  readonly #storage: ObjectStorage
+  /** The version that the log begins with, for who reads it now: below 0, or a checkpoint. */
+  begun = -1
+  readonly #storage: FileReader
   readonly #each: ((replay: TableReplay) => void) | undefined
   /** Complete days that the version at hand has raised. */
   #raised: { readonly partition: number; readonly before: number; readonly day: number }[] = []
   /** A publish or a rollback, of this generation or of one before that is carried out late. */
   #isSwap = false
+  /** What was read of the log, by version. */
+  readonly #read = new Map<number, Uint8Array>()
   /** Paths ever named. */
   readonly #named = new Set<string>()
   /** Key of each row -> path of its file. */
   readonly #keys = new Map<string, string>()
 
   /** @param each is called after every version */
-  constructor(storage: ObjectStorage, table: string, each?: (replay: TableReplay) => void) {
+  constructor(storage: FileReader, table: string, each?: (replay: TableReplay) => void) {
     this.#storage = storage
     this.table = table
     this.#each = each
@@ -75,11 +80,30 @@ export class TableReplay {
       const bytes = await this.#storage.get(this.#path(this.version + 1))
       if (bytes === undefined) return
       this.version += 1
+      this.#read.set(this.version, bytes)
       const lines = Buffer.from(bytes).toString('utf8').split('\n')
       if (lines.at(-1) !== '') this.#tell('the commit does not end with a line break')
       await this.#apply(this.#parse(lines.slice(0, -1)))
       this.#each?.(this)
     }
+  }
+
+  /** What was read and is not there any more as it was: a file that is active, a version of the log. */
+  async changes(): Promise<string[]> {
+    const problems: string[] = []
+    const at = `${this.table} version ${this.version}`
+    for (const [path, { bytes }] of this.files) {
+      const now = await this.#storage.get(`${this.table}/${path}`)
+      if (now === undefined || bytes === undefined)
+        problems.push(`${at}: ${path} is active, but there is no such file`)
+      else if (!isSame(now, bytes)) problems.push(`${at}: ${path} was written over`)
+    }
+    for (const [version, bytes] of this.#read) {
+      const now = await this.#storage.get(this.#path(version))
+      if (now === undefined || !isSame(now, bytes))
+        problems.push(`${at}: version ${version} of its log was written over`)
+    }
+    return problems
   }
 
   /** Where old commits are cleaned up, at the oldest checkpoint that the log goes on from. */
@@ -90,7 +114,7 @@ export class TableReplay {
       const goesOn = (await this.#storage.stat(this.#path(version + 1))) !== undefined
       if (!goesOn && i < checkpoints.length - 1) continue
       await this.#apply(await readCheckpoint(this.#storage, this.table, version))
-      this.version = version
+      this.version = this.begun = version
       // Files of older generations and of the same version are nothing wrong here.
       this.problems.length = 0
       return
@@ -185,7 +209,8 @@ export class TableReplay {
     const isLater = name.generation > this.generation
     if (isLater || (name.generation < this.generation && !this.#isSwap))
       this.#tell(`adds ${path} while the table is at generation ${this.generation}`)
-    const file = { name, add, rows: await this.#rows(add, name) }
+    const bytes = await this.#storage.get(`${this.table}/${add.path}`)
+    const file = { name, add, rows: bytes && this.#rows(add, name, bytes), bytes }
     this.#checkSlots(path, name)
     for (const { key } of file.rows ?? []) {
       const other = this.#keys.get(key)
@@ -196,9 +221,7 @@ export class TableReplay {
     return [file]
   }
 
-  async #rows(add: AddFile, name: FileName): Promise<readonly TableRow[] | undefined> {
-    const bytes = await this.#storage.get(`${this.table}/${add.path}`)
-    if (bytes === undefined) return undefined
+  #rows(add: AddFile, name: FileName, bytes: Uint8Array): readonly TableRow[] {
     if (bytes.length !== add.size)
       this.#tell(`${add.path} has ${bytes.length} bytes, not ${add.size}`)
     const rows = tableRows(bytes, name, this.sortedBy)
@@ -295,4 +318,8 @@ export class TableReplay {
         this.#tell(`${ds} is complete, but slot ${slot} is missing that follows ${add.path}`)
     }
   }
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a === b || Buffer.compare(a, b) === 0
 }

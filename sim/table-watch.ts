@@ -1,5 +1,6 @@
 /** Readers of the tables that look now and then, whatever happens: each look must agree with the one before it. */
-import type { ObjectStorage } from '../src/storage/object-storage.ts'
+import { bucketReader } from './bucket-reader.ts'
+import { CHECKPOINT_EVERY } from './rival.ts'
 import { TableReader, compareLooks, type TableLook } from './table-history.ts'
 import { tableNames } from './tables.ts'
 import { isOfTickedDay } from './ticked-days.ts'
@@ -7,11 +8,21 @@ import type { World } from './world.ts'
 
 const LOOK_EVERY_MAX_MS = 60_000
 
-/** @param storage the tables' place, over no network */
-export function watchTables(world: World, storage: ObjectStorage): void {
-  const { scheduler, faults, coverage, pipeline } = world
+/** One of each table, by its name: over no network, and for all who look from outside. */
+export type TableReaders = ReadonlyMap<string, TableReader>
+
+export function openReaders({ tables, pipeline }: World): TableReaders {
+  const files = bucketReader(tables)
+  const mayHaveCheckpoint = (version: number): boolean => version % CHECKPOINT_EVERY === 0
+  return new Map(
+    tableNames(pipeline).map((name) => [name, new TableReader(files, name, mayHaveCheckpoint)]),
+  )
+}
+
+export function watchTables(world: World, all: TableReaders): void {
+  const { scheduler, faults, coverage } = world
   const chance = world.chance.fork('table watch')
-  const readers = tableNames(pipeline).map((table) => new TableReader(storage, table))
+  const readers = [...all.values()]
   const last = new Map<TableReader, TableLook>()
   const look = async (): Promise<void> => {
     const reader = chance.pick(readers)

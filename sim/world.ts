@@ -12,9 +12,10 @@ import { SimulatedLog } from './log.ts'
 import { Machine, type Furthest } from './machine.ts'
 import { OnlineServer } from './online-server.ts'
 import { drawPlan, type Plan } from './plan.ts'
+import { JudgedLog } from './judged-log.ts'
 import { PrefixOracle } from './prefix-oracle.ts'
 import { drawScenario, pipelineFor } from './scenario.ts'
-import { generationWatch } from './publish.ts'
+import { generationWatch, recordOfGeneration } from './publish.ts'
 import { Scheduler } from './scheduler.ts'
 import { Timeline } from './timeline.ts'
 import { Trace } from './trace.ts'
@@ -34,6 +35,7 @@ export class World {
   readonly faults: Faults
   readonly timeline: Timeline
   readonly log: SimulatedLog
+  readonly judged: JudgedLog
   readonly machines: readonly Machine[]
   readonly online: OnlineServer
   readonly tables = new MemoryBucket()
@@ -63,6 +65,11 @@ export class World {
     this.faults = new Faults(this.plan, this.chance.fork('faults'))
     this.timeline = new Timeline(this.scenario, this.plan, this.chance.fork('timeline'))
     this.log = new SimulatedLog(this.scheduler, this.scenario.partitions.length)
+    this.judged = new JudgedLog(
+      this.pipeline,
+      this.scenario.partitions,
+      (generation) => recordOfGeneration(this, generation)?.amendments ?? [],
+    )
     this.machines = Array.from(
       { length: Math.max(...this.plan.seats) + 1 },
       (_, i) => new Machine(`m${i + 1}`, this.coverage, this.furthest, generationWatch(this)),
@@ -70,7 +77,7 @@ export class World {
     this.online = new OnlineServer({
       nowMs: () => Math.floor(this.wallMs + this.storeShiftMs),
       coverage: this.coverage,
-      oracle: new PrefixOracle(this.pipeline, this.scenario.partitions),
+      oracle: new PrefixOracle(this.pipeline, this.judged),
       keptOf: (process, partition) => this.kept.get(`${process} ${partition}`) ?? -Infinity,
       onViolation: (what) => this.violation(what),
     })

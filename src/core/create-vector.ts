@@ -5,6 +5,11 @@ import { TypedVector, copyInto, outOfRange, wrongKind } from './typed-vector.ts'
 import type { Cell, ColumnData, VectorSpec } from './typed-vector.ts'
 import { WideVector } from './wide-vector.ts'
 
+/** Of no row, so that all may have it: most vectors of a flush stay without rows. */
+const NO_DOUBLES = new Float64Array(0)
+const NO_INTEGERS = new Int32Array(0)
+const NO_BYTES = new Uint8Array(0)
+
 export function createVector(spec: VectorSpec): TypedVector {
   const { type } = spec
   switch (type.kind) {
@@ -25,14 +30,14 @@ export function createVector(spec: VectorSpec): TypedVector {
     case 'string':
       return new ListVector(spec, '')
     case 'binary':
-      return new ListVector(spec, new Uint8Array(0))
+      return new ListVector(spec, NO_BYTES)
     default:
       return unreachable(type)
   }
 }
 
 class DoubleVector extends TypedVector {
-  #values = new Float64Array(0)
+  #values = NO_DOUBLES
 
   get data(): ColumnData {
     return { kind: 'double', values: this.#values }
@@ -60,7 +65,7 @@ class DoubleVector extends TypedVector {
 }
 
 class Int32Vector extends TypedVector {
-  #values = new Int32Array(0)
+  #values = NO_INTEGERS
 
   get data(): ColumnData {
     return { kind: 'int32', values: this.#values }
@@ -90,7 +95,7 @@ class Int32Vector extends TypedVector {
 }
 
 class BooleanVector extends TypedVector {
-  #values = new Uint8Array(0)
+  #values = NO_BYTES
 
   get data(): ColumnData {
     return { kind: 'boolean', values: this.#values }

@@ -33,12 +33,15 @@ export interface VectorSpec {
 /** A vector has no memory before its first row, since many slots of a day are empty, and keeps what it has grown to. */
 const ROWS_AT_FIRST = 32
 
+/** Of no row, so that all may have it. */
+const NO_NULLS = new Uint8Array(0)
+
 export abstract class TypedVector {
   readonly spec: VectorSpec
   length = 0
   nullCount = 0
   /** 0 from `length` on. */
-  nulls = new Uint8Array(0)
+  nulls: Uint8Array<ArrayBuffer> = NO_NULLS
   #rowsMax = 0
 
   constructor(spec: VectorSpec) {

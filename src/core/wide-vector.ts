@@ -17,6 +17,9 @@ interface WideRange {
 const LOW = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 0 : 1
 const HIGH = 1 - LOW
 const TWO_32 = 0x1_0000_0000
+/** Of no row, so that all may have it. */
+const NO_WORDS = new BigInt64Array(0)
+const NO_HALVES = new Int32Array(0)
 
 export class WideVector extends TypedVector {
   readonly #range: WideRange
@@ -24,8 +27,8 @@ export class WideVector extends TypedVector {
   /** Bounds as doubles say so wherever they are beyond the safe integers, which is all that a number may be. */
   readonly #numberMin: number
   readonly #numberMax: number
-  #values = new BigInt64Array(0)
-  #halves = new Int32Array(0)
+  #values = NO_WORDS
+  #halves = NO_HALVES
 
   constructor(spec: VectorSpec, range: WideRange) {
     super(spec)

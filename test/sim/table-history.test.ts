@@ -1,6 +1,6 @@
 /** What the simulator says of a table's history: nothing of a good one, and each planted violation by name. */
 import { describe, expect, test } from 'vitest'
-import { TableReader, compareLooks, readFeatureRows } from '../../sim/table-history.ts'
+import { TableReader, compareLooks, featureRows } from '../../sim/table-history.ts'
 import type { TableLook } from '../../sim/table-history.ts'
 import { compactTable } from '../../src/table/compact.ts'
 import { vacuumTable } from '../../src/table/vacuum.ts'
@@ -25,7 +25,7 @@ test('a good history has no problems, neither with checkpoints nor compacted nor
 
 test('rows come as the comparison with the oracle wants them', async () => {
   const place = await goodPlace()
-  const rows = await readFeatureRows(place.storage, viewOf([1], [COUNT]))
+  const rows = await featureRows(new TableReader(place.storage, SPEC.name), viewOf([1], [COUNT]))
   expect(rows).toHaveLength(6)
   expect(rows).toContainEqual({
     entity: ['ann'],

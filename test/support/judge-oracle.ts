@@ -75,6 +75,17 @@ export function judgePartition(
   return { partition, judged, watermark, closedDay, completeFrom }
 }
 
+/** The same records where ticks came up to `tickedMs`. */
+export function withTicks(
+  { time: { zone } }: Pipeline,
+  part: OraclePartition,
+  tickedMs: number | undefined,
+): OraclePartition {
+  const { watermark } = part
+  if (watermark === undefined || tickedMs === undefined) return part
+  return { ...part, closedDay: civilDay(zone, Math.max(watermark, tickedMs)) - 1 }
+}
+
 type Amended = Pick<RawPartition, 'dropped' | 'accepted'>
 
 function judgeAll(

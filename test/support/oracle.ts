@@ -83,7 +83,16 @@ export interface OracleResult {
 }
 
 export function recompute(pipeline: Pipeline, log: readonly RawPartition[]): OracleResult {
-  const partitions = log.map((partition) => judgePartition(pipeline, partition))
+  return recomputeJudged(
+    pipeline,
+    log.map((partition) => judgePartition(pipeline, partition)),
+  )
+}
+
+export function recomputeJudged(
+  pipeline: Pipeline,
+  partitions: readonly OraclePartition[],
+): OracleResult {
   const views = pipeline.views.map((view) => computeView(pipeline, view, partitions))
   return {
     pipeline,
@@ -107,7 +116,10 @@ function fateOf(pipeline: Pipeline, view: ViewDefinition, { fields }: JudgedReco
   return holds(view.where, fields) ? 'folded' : 'filtered'
 }
 
-function rejectsOf(pipeline: Pipeline, { partition, judged }: OraclePartition): OracleReject[] {
+export function rejectsOf(
+  pipeline: Pipeline,
+  { partition, judged }: OraclePartition,
+): OracleReject[] {
   return judged.flatMap((one): OracleReject[] => {
     const { outcome, record, day } = one
     const fates = pipeline.views.map((view) => ({ view, fate: fateOf(pipeline, view, one) }))
