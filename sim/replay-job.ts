@@ -15,11 +15,12 @@ import { publishReplay } from '../src/replay/publish.ts'
 import { rollBack } from '../src/replay/rollback.ts'
 import { runReplay } from '../src/replay/run.ts'
 import { civilDay } from '../test/support/civil-oracle.ts'
+import { drawAmendments, keepAccepted } from './amend.ts'
 import type { Chance } from './chance.ts'
 import { Command, type CommandEnd } from './command.ts'
 import { Coverage } from './coverage.ts'
 import { Machine } from './machine.ts'
-import { generationRecords } from './publish.ts'
+import { generationRecords, recordOfGeneration } from './publish.ts'
 import { replayKnowledge } from './replay-knowledge.ts'
 import { publicationParts, replayTools, runParts, type ReplayTools } from './replay-parts.ts'
 import type { World } from './world.ts'
@@ -45,6 +46,9 @@ const REFUSALS_MAX = 6
 
 /** Where a replay is to begin; `auto`: where it reads least. */
 const STARTS = ['auto', 'auto', 'origin', 'milestone', 'checkpoint'] as const
+
+/** Of the replays that are planned. */
+const AMENDING = 0.4
 
 type Step = 'plan' | 'run' | 'publish' | 'rollback'
 
@@ -80,6 +84,8 @@ export class ReplayJob {
     })
     if (published === undefined) return
     this.#hit(`replay ${published.kind}`)
+    const before = recordOfGeneration(this.#world, plan.base)?.amendments.length ?? 0
+    if (plan.record.amendments.length > before) this.#hit('published amendments')
     this.#hit(`published by ${plan.handsOver ? 'handing states over' : 'rows alone'}`)
     if (this.#chance.happens(0.5)) return
     await this.#pause(30_000)
@@ -94,18 +100,22 @@ export class ReplayJob {
     const stored = records.at(-1)
     if (stored === undefined) throw new TidemarkError('USAGE', 'no generation yet')
     const { pipeline } = this.#world
-    const onlyRange = this.#chance.happens(0.5)
+    const isAmending = this.#chance.happens(AMENDING)
+    const amendments = isAmending ? await drawAmendments(this.#world, this.#chance, stored) : []
+    await keepAccepted(tools, stored, amendments)
+    const onlyRange = amendments.length === 0 && this.#chance.happens(0.5)
     const range = this.#range({ isShort: onlyRange })
+    const reaches = amendments.length > 0 && this.#chance.happens(0.8)
     const { plan } = planReplay(
       {
         id: `${this.#name}-${this.#commands}`,
         text: `--days ${formatDay(range.first)}..`,
-        range: { kind: 'days', range },
+        range: reaches ? undefined : { kind: 'days', range },
         views: undefined,
         onlyRange,
         start: startOf(this.#chance.pick(STARTS)),
         allowIncomplete: false,
-        amendments: [],
+        amendments,
         audit: tools.stamp,
       },
       {
@@ -118,6 +128,7 @@ export class ReplayJob {
     )
     await tools.replays.create(plan)
     for (const { start } of plan.partitions) this.#hit(`replay from ${start.kind}`)
+    for (const { kind } of amendments) this.#hit(`replay that amends: ${kind}`)
     return plan
   }
 

@@ -10,6 +10,8 @@
  */
 import type { Action, AddFile, MetaData, RemoveFile, Txn } from '../src/table/delta/actions.ts'
 import type { FileReader } from './bucket-reader.ts'
+import { FilesRead } from './files-read.ts'
+import { haveSameRows, withoutHeirs } from './heirs.ts'
 import { checkpointVersions, readCheckpoint } from './table-checkpoint.ts'
 import {
   compareVersions,
@@ -17,9 +19,7 @@ import {
   parseControl,
   parseEmptiedSlot,
   parseFileName,
-  rowText,
   slotName,
-  slotNames,
   slotsOf,
   tableRows,
   versionText,
@@ -36,7 +36,6 @@ export interface ActiveFile {
   readonly add: AddFile
   /** Undefined where the file was vacuumed before it was looked at. */
   readonly rows: readonly TableRow[] | undefined
-  readonly bytes: Uint8Array | undefined
 }
 
 export class TableReplay {
@@ -59,8 +58,8 @@ export class TableReplay {
   #raised: { readonly partition: number; readonly before: number; readonly day: number }[] = []
   /** A publish or a rollback, of this generation or of one before that is carried out late. */
   #isSwap = false
-  /** What was read of the log, by version. */
-  readonly #read = new Map<number, Uint8Array>()
+  /** Versions of the log, and files that are active. */
+  readonly #read: FilesRead
   /** Paths ever named. */
   readonly #named = new Set<string>()
   /** Key of each row -> path of its file. */
@@ -69,6 +68,7 @@ export class TableReplay {
   /** @param each is called after every version */
   constructor(storage: FileReader, table: string, each?: (replay: TableReplay) => void) {
     this.#storage = storage
+    this.#read = new FilesRead(storage)
     this.table = table
     this.#each = each
   }
@@ -77,10 +77,9 @@ export class TableReplay {
   async advance(): Promise<void> {
     if (this.version < 0) await this.#begin()
     for (;;) {
-      const bytes = await this.#storage.get(this.#path(this.version + 1))
+      const bytes = await this.#read.read(this.#path(this.version + 1))
       if (bytes === undefined) return
       this.version += 1
-      this.#read.set(this.version, bytes)
       const lines = Buffer.from(bytes).toString('utf8').split('\n')
       if (lines.at(-1) !== '') this.#tell('the commit does not end with a line break')
       await this.#apply(this.#parse(lines.slice(0, -1)))
@@ -90,20 +89,12 @@ export class TableReplay {
 
   /** What was read and is not there any more as it was: a file that is active, a version of the log. */
   async changes(): Promise<string[]> {
-    const problems: string[] = []
     const at = `${this.table} version ${this.version}`
-    for (const [path, { bytes }] of this.files) {
-      const now = await this.#storage.get(`${this.table}/${path}`)
-      if (now === undefined || bytes === undefined)
-        problems.push(`${at}: ${path} is active, but there is no such file`)
-      else if (!isSame(now, bytes)) problems.push(`${at}: ${path} was written over`)
-    }
-    for (const [version, bytes] of this.#read) {
-      const now = await this.#storage.get(this.#path(version))
-      if (now === undefined || !isSame(now, bytes))
-        problems.push(`${at}: version ${version} of its log was written over`)
-    }
-    return problems
+    const missing = [...this.files].filter(([, { rows }]) => rows === undefined)
+    return [
+      ...missing.map(([path]) => `${at}: ${path} counts, but there is no such file`),
+      ...(await this.#read.changes()).map((problem) => `${at}: ${problem}`),
+    ]
   }
 
   /** Where old commits are cleaned up, at the oldest checkpoint that the log goes on from. */
@@ -168,9 +159,9 @@ export class TableReplay {
     const emptied = txns.flatMap((txn) => this.#setTransaction(txn) ?? [])
     // What a swap takes away is of a generation that writes no more.
     if (!txns.some(({ appId }) => isSwapMark(this.table, appId)))
-      this.#checkHeirs(gone, come, emptied)
+      for (const problem of withoutHeirs(gone, come, emptied)) this.#tell(problem)
     if (actions.some(({ commitInfo }) => commitInfo?.['operation'] === 'OPTIMIZE'))
-      this.#checkCompaction(gone, come)
+      if (!haveSameRows(gone, come)) this.#tell('a compaction changes rows')
     for (const { partition, before, day } of this.#raised)
       this.#checkComplete(partition, day, before)
     this.#raised = []
@@ -190,6 +181,7 @@ export class TableReplay {
       return undefined
     }
     this.files.delete(path)
+    this.#read.forget(`${this.table}/${path}`)
     for (const { key } of file.rows ?? []) {
       if (this.#keys.get(key) === path) this.#keys.delete(key)
     }
@@ -209,8 +201,8 @@ export class TableReplay {
     const isLater = name.generation > this.generation
     if (isLater || (name.generation < this.generation && !this.#isSwap))
       this.#tell(`adds ${path} while the table is at generation ${this.generation}`)
-    const bytes = await this.#storage.get(`${this.table}/${add.path}`)
-    const file = { name, add, rows: bytes && this.#rows(add, name, bytes), bytes }
+    const bytes = await this.#read.read(`${this.table}/${path}`)
+    const file = { name, add, rows: bytes && this.#rows(add, name, bytes) }
     this.#checkSlots(path, name)
     for (const { key } of file.rows ?? []) {
       const other = this.#keys.get(key)
@@ -262,7 +254,8 @@ export class TableReplay {
     const partition = parseControl(this.table, appId)
     if (partition !== undefined) {
       const known = this.complete.get(partition) ?? -Infinity
-      if (version < known)
+      // A record that is dropped had closed days before their time: a publish takes that back.
+      if (version < known && !this.#isSwap)
         this.#tell(`complete days of partition ${partition} go from ${known} to ${version}`)
       this.complete.set(partition, version)
       this.#raised.push({ partition, before: known, day: version })
@@ -275,27 +268,6 @@ export class TableReplay {
     }
     this.#raise(emptied, { generation: emptied.generation, position: version }, appId)
     return slotName(emptied)
-  }
-
-  #checkHeirs(
-    gone: readonly ActiveFile[],
-    come: readonly ActiveFile[],
-    emptied: readonly string[],
-  ): void {
-    const heirs = new Set([...come.flatMap(({ name }) => slotNames(name)), ...emptied])
-    for (const { name, add } of gone) {
-      for (const slot of slotNames(name))
-        if (!heirs.has(slot)) this.#tell(`${add.path} goes and slot ${slot} gets nothing instead`)
-    }
-  }
-
-  #checkCompaction(gone: readonly ActiveFile[], come: readonly ActiveFile[]): void {
-    const all = [...gone, ...come]
-    if (all.some(({ rows }) => rows === undefined)) return
-    const [before, after] = [gone, come].map((files) =>
-      files.flatMap(({ rows = [] }) => rows.map(rowText)).sort(),
-    )
-    if (JSON.stringify(before) !== JSON.stringify(after)) this.#tell('a compaction changes rows')
   }
 
   /**
@@ -318,8 +290,4 @@ export class TableReplay {
         this.#tell(`${ds} is complete, but slot ${slot} is missing that follows ${add.path}`)
     }
   }
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  return a === b || Buffer.compare(a, b) === 0
 }

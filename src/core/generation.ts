@@ -55,8 +55,8 @@ type HandOverWay =
       /** Where they are: `replays/ID`, or `replaced/GENERATION`. */
       readonly place: string
       readonly partitions: readonly { readonly partition: number; readonly offset: number }[]
-      /** Days closed by the generations before count for nothing: a watermark that was reset had closed them. */
-      readonly forgetsDays?: true
+      /** Partitions of which days closed by the generations before count for nothing: a watermark that was reset had closed them. */
+      readonly forgetsDays?: readonly number[]
     }
   /** Owners go on with their own states; what rows of these days say is the replay's business, not theirs any more. */
   | { readonly kind: 'own'; readonly days: { readonly first: DayIndex; readonly last: DayIndex } }

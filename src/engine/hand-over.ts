@@ -22,7 +22,8 @@ export interface Inheritance {
 export interface HandedOver {
   readonly generation: number
   readonly place: string
-  readonly forgetsDays: boolean
+  /** Partitions. */
+  readonly forgetsDays: readonly number[]
 }
 
 interface SettledDays {
@@ -37,7 +38,7 @@ export function inheritanceOf(records: readonly GenerationRecord[]): Inheritance
   const settled: SettledDays[] = []
   for (const { generation, handOver } of records) {
     if (handOver?.kind === 'states') {
-      const { place, forgetsDays = false } = handOver
+      const { place, forgetsDays = [] } = handOver
       handedOver = { generation, place, forgetsDays }
     } else if (handOver) settled.push({ generation, ...handOver.days })
   }

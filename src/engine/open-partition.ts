@@ -165,11 +165,11 @@ function stopping({ stop, failed }: Assignment): AbortSignal {
 
 function openTicks(
   { pipeline, clock, log, online: store }: RunParts,
-  { inheritance: { handedOver } }: Assignment,
+  { partition, inheritance: { handedOver } }: Assignment,
   { online, table }: Pick<OpenPartition, 'online' | 'table'>,
 ): IdleTicks {
   // Days that a poisoned watermark had closed before are not taken over: neither the table's nor those of the marker of then.
-  const forgets = handedOver?.forgetsDays === true
+  const forgets = handedOver?.forgetsDays.includes(partition) === true
   const since = forgets ? handedOver.generation : 0
   return new IdleTicks({
     policy: pipeline.time,

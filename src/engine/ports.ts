@@ -459,7 +459,10 @@ export interface FeatureTable {
    * @throws GENERATION_CHANGED, TABLE_UNAVAILABLE, TABLE_REFUSED
    */
   commit(transaction: TableTransaction): Promise<TableCommit>
-  /** Control: partition -> the last day whose every slot is in. */
+  /**
+   * Control: partition -> the last day whose every slot is in. Days may go back where a later generation begins.
+   * @throws GENERATION_CHANGED where it has begun
+   */
   complete(): Promise<ReadonlyMap<number, DayIndex>>
   /** Of the newest snapshot. Every transaction raises it, those of upkeep too. */
   version(): Promise<number>

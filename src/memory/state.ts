@@ -2,7 +2,6 @@
  * The state of one partition in memory, for simulations and as the plain model of what the port means. `MemoryDisk` is
  * what survives: opening a state on it again is a restart.
  */
-import { deserialize, serialize } from 'node:v8'
 import { crc32c } from '../core/crc32c.ts'
 import type { DayIndex } from '../core/day.ts'
 import { compareText } from '../core/text.ts'
@@ -120,7 +119,7 @@ export class MemoryPartitionState implements PartitionState {
       disk.ids.set(id, (disk.ids.get(id) ?? new Set<DayIndex>()).add(day))
     }
     for (const milestone of commit.milestones) {
-      disk.milestones.set(`${milestone.day} ${milestone.generation}`, { ...milestone })
+      disk.milestones.set(milestoneKey(milestone), { ...milestone })
     }
     for (const key of commit.cleared) disk.dirty.delete(key)
     for (const [key, offset] of commit.dirty) disk.dirty.set(key, offset)
@@ -179,15 +178,49 @@ function filesOf(disk: MemoryDisk): StateFile[] {
   const slots = [...disk.records]
     .filter(([, records]) => records.size > 0)
     .map(([name, records]) => {
-      const bytes = serialize(records)
+      const bytes = encode([...records].map(([entity, record]) => [entity, storedRecord(record)]))
       return stateFile(`slot ${name} ${fingerprint(bytes)}`, bytes, true)
     })
-  const { head, ids, milestones, dirty } = disk
-  return [...slots, stateFile('rest', serialize({ head, ids, milestones, dirty }), false)]
+  const { head, milestones, dirty } = disk
+  const ids = [...disk.ids].map(([id, days]) => [id, [...days]] as const)
+  const rest: StoredRest = { head, ids, milestones: [...milestones.values()], dirty: [...dirty] }
+  return [...slots, stateFile('rest', encode(rest), false)]
 }
 
 function stateFile(name: string, bytes: Uint8Array, isFixed: boolean): StateFile {
   return { name, bytes: bytes.length, isFixed, read: () => Promise.resolve(bytes) }
+}
+
+/** As JSON: the same content has the same bytes, however the runtime happens to hold its numbers. */
+interface StoredRecord {
+  readonly evictedOffset: number
+  readonly tiles: readonly (readonly [day: DayIndex, offset: number, base64: string])[]
+}
+
+interface StoredRest {
+  readonly head: string | undefined
+  readonly ids: readonly (readonly [id: string, days: readonly DayIndex[]])[]
+  /** A timestamp that the log does not have is null. */
+  readonly milestones: readonly Milestone[]
+  readonly dirty: readonly (readonly [slot: string, offset: number])[]
+}
+
+function storedRecord({ evictedOffset, tiles }: EntityRecord): StoredRecord {
+  const stored = [...tiles].map(
+    ([day, { offset, bytes }]) => [day, offset, Buffer.from(bytes).toString('base64')] as const,
+  )
+  return { evictedOffset, tiles: stored }
+}
+
+function recordOf({ evictedOffset, tiles }: StoredRecord): EntityRecord {
+  const read = tiles.map(([day, offset, base64]) => {
+    return [day, { offset, bytes: Uint8Array.from(Buffer.from(base64, 'base64')) }] as const
+  })
+  return { evictedOffset, tiles: new Map(read) }
+}
+
+function encode(content: unknown): Uint8Array {
+  return Buffer.from(JSON.stringify(content))
 }
 
 /** The state that the files of a snapshot hold. @param generation what its head says of it, where that is to change */
@@ -197,25 +230,31 @@ export async function diskOf(
 ): Promise<MemoryDisk> {
   const disk = new MemoryDisk()
   for await (const { name, bytes } of files) {
-    const content = deserialize(bytes) as unknown
-    if (name === 'rest')
-      restoreRest(disk, content as Pick<MemoryDisk, 'head' | 'ids' | 'milestones' | 'dirty'>)
-    else
-      disk.records.set(name.split(' ').slice(1, 3).join(' '), content as Map<string, EntityRecord>)
+    const content = JSON.parse(Buffer.from(bytes).toString('utf8')) as unknown
+    if (name === 'rest') restoreRest(disk, content as StoredRest)
+    else {
+      const records = content as readonly (readonly [string, StoredRecord])[]
+      const place = name.split(' ').slice(1, 3).join(' ')
+      disk.records.set(place, new Map(records.map(([entity, one]) => [entity, recordOf(one)])))
+    }
   }
   if (generation !== undefined && disk.head !== undefined)
     disk.head = JSON.stringify({ ...(JSON.parse(disk.head) as StateHead), generation })
   return disk
 }
 
-function restoreRest(
-  disk: MemoryDisk,
-  { head, ids, milestones, dirty }: Pick<MemoryDisk, 'head' | 'ids' | 'milestones' | 'dirty'>,
-): void {
+function restoreRest(disk: MemoryDisk, { head, ids, milestones, dirty }: StoredRest): void {
   disk.head = head
-  for (const [id, days] of ids) disk.ids.set(id, days)
-  for (const [key, milestone] of milestones) disk.milestones.set(key, milestone)
+  for (const [id, days] of ids) disk.ids.set(id, new Set(days))
+  for (const each of milestones) {
+    const timestamp = (each.timestamp as number | null) ?? NaN
+    disk.milestones.set(milestoneKey(each), { ...each, timestamp })
+  }
   for (const [key, offset] of dirty) disk.dirty.set(key, offset)
+}
+
+function milestoneKey({ day, generation }: Milestone): string {
+  return `${day} ${generation}`
 }
 
 function fingerprint(bytes: Uint8Array): string {

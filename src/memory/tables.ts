@@ -82,11 +82,7 @@ class MemoryTable implements FeatureTable {
   commit(transaction: TableTransaction): Promise<TableCommit> {
     const { generation, changes, complete } = transaction
     const content = this.#content
-    if (content.generation !== generation) {
-      const message = `${this.spec.name} is of generation ${content.generation}, the writer of ${generation}. Start again`
-      const details = { ownGeneration: generation, newestGeneration: content.generation }
-      return Promise.reject(new TidemarkError('GENERATION_CHANGED', message, { details }))
-    }
+    if (content.generation !== generation) return Promise.reject(this.#otherGeneration(generation))
     let applied = 0
     for (const change of changes) {
       const active = content.slots.get(slotKey(change))
@@ -106,11 +102,23 @@ class MemoryTable implements FeatureTable {
   }
 
   complete(): Promise<ReadonlyMap<number, DayIndex>> {
-    return Promise.resolve(new Map(this.#content.complete))
+    const content = this.#content
+    const { generation } = this.spec
+    if (content.generation > generation) return Promise.reject(this.#otherGeneration(generation))
+    return Promise.resolve(new Map(content.complete))
   }
 
   version(): Promise<number> {
     return Promise.resolve(this.#content.version)
+  }
+
+  #otherGeneration(ownGeneration: number): TidemarkError {
+    const { generation: newestGeneration } = this.#content
+    return new TidemarkError(
+      'GENERATION_CHANGED',
+      `${this.spec.name} is of generation ${newestGeneration}, the writer of ${ownGeneration}. Start again`,
+      { details: { ownGeneration, newestGeneration } },
+    )
   }
 }
 

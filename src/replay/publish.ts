@@ -143,11 +143,12 @@ function handOverOf(replay: Replay, records: readonly GenerationRecord[]): HandO
   const { plan, result } = replay
   const by = { did: 'publish', replay: plan.id } as const
   if (!plan.handsOver) return { kind: 'own', days: plan.staged, by }
+  const reset = [...resetPartitions(replay, records).keys()]
   return {
     kind: 'states',
     place: replayPlace(plan.id),
     partitions: (result?.partitions ?? []).map(({ partition, offset }) => ({ partition, offset })),
-    ...(resetPartitions(replay, records).size > 0 ? { forgetsDays: true } : {}),
+    ...(reset.length > 0 ? { forgetsDays: reset } : {}),
     by,
   }
 }

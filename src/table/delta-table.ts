@@ -127,9 +127,12 @@ class DeltaFeatureTable implements FeatureTable {
   }
 
   complete(): Promise<ReadonlyMap<number, DayIndex>> {
-    return this.#table.log.latest((snapshot) =>
-      completeDays(this.spec.name, existing(this.#table, snapshot)),
-    )
+    const { name, generation } = this.spec
+    return this.#table.log.latest((latest) => {
+      const snapshot = existing(this.#table, latest)
+      if (tableGeneration(snapshot) > generation) checkGeneration(name, snapshot, generation)
+      return completeDays(name, snapshot)
+    })
   }
 
   version(): Promise<number> {

@@ -87,7 +87,7 @@ async function publish(rig: Rig, handOver: HandOver): Promise<number> {
   return generation
 }
 
-function states(offset: number, more: { readonly forgetsDays?: true } = {}): HandOver {
+function states(offset: number, more: { readonly forgetsDays?: readonly number[] } = {}): HandOver {
   return { kind: 'states', place: PLACE, partitions: [{ partition: 0, offset }], ...more }
 }
 
@@ -203,14 +203,21 @@ describe('a state that is handed over', () => {
     expect(state.head).toMatchObject({ generation: 1, nextOffset: 10 })
   })
 
-  test('after a reset watermark takes over no day that only the poison had closed', async () => {
+  test.each([
+    [
+      'after a reset watermark takes over no day that only the poison had closed',
+      [0],
+      '2024-03-04',
+    ],
+    ['takes over what was closed where it is another partition that was reset', [1], '2024-03-07'],
+  ])('%s', async (_, forgetsDays, closed) => {
     const rig = openRig()
     appendDays(rig, DAYS)
     await rig.runToEnd()
     expect(rig.told.join('\n')).not.toContain('restored')
     const side = openRig()
     appendDays(side, DAYS.slice(0, 2))
-    await publish(rig, states(await handOverState(rig, DAYS.slice(0, 2)), { forgetsDays: true }))
+    await publish(rig, states(await handOverState(rig, DAYS.slice(0, 2)), { forgetsDays }))
     // Only the first two days are in the log from now on: what the store and the table claim is not to be believed.
     side.handOvers = rig.handOvers
     side.generations = rig.generations
@@ -218,7 +225,7 @@ describe('a state that is handed over', () => {
     side.tables = rig.tables
     const run = side.start()
     await side.clock.advance(1_000)
-    expect(run.progress?.partitions[0]?.closedDay).toBe(day('2024-03-04'))
+    expect(run.progress?.partitions[0]?.closedDay).toBe(day(closed))
     await run.stop()
   })
 })

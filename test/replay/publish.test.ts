@@ -276,7 +276,7 @@ describe('publish', () => {
     const amendments = [{ kind: 'drop', partition: 0, offset: 9 }] as const
     await world.replay('r1', { ...anew(7), handsOver: true, record: { amendments } })
     await world.publish('r1')
-    expect((await world.records())[1]?.handOver).toMatchObject({ forgetsDays: true })
+    expect((await world.records())[1]?.handOver).toMatchObject({ forgetsDays: [0] })
     expect(await world.lines()).toEqual([...AFTER, `${DAY + 30} 1 ann 30`].sort())
     expect([...(await (await world.open(2)).complete())]).toEqual([
       [0, DAY + 1],

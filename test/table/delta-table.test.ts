@@ -289,6 +289,12 @@ describe('control', () => {
     expect(await (await fixture.store().open(specOf())).complete()).toEqual(await table.complete())
   })
 
+  test('is not shown to a writer of a generation before: days may go back where the next one begins', async () => {
+    await commit([], { complete: [{ partition: 0, day: DAY }] })
+    await fixture.store().open(specOf({ generation: 2 }))
+    await expect(table.complete()).rejects.toMatchObject({ code: 'GENERATION_CHANGED' })
+  })
+
   test('days and rows of one transaction appear together', async () => {
     const change = await stage(table, { position: 10, rows: { ann: 1 } })
     await commit([change], { complete: [{ partition: 0, day: DAY }] })
