@@ -77,7 +77,7 @@ export class Member {
       untilEnd: false,
       signal: this.#stop.signal,
       onProgress,
-      progressEveryMs: 1_000,
+      progressEveryMs: 2_500,
     }
     runPipeline(partsOf(world, this.process, { machine, pipeline }), options).then(
       () => this.#over({ kind: 'left' }),

@@ -8,7 +8,8 @@ import { wantsCheckpoints, type Plan } from './plan.ts'
 
 const FOR_EVER_MS = 4_000 * 86_400_000
 
-const LOGS = [15, 40, 70].map((recordsMax) => scenarios({ recordsMax }))
+/** Most bugs need few records; some need a log that goes on for long. */
+const LOGS = [15, 15, 25, 40, 70].map((recordsMax) => scenarios({ recordsMax }))
 
 export function drawScenario(seed: number, chance: Chance): Scenario {
   const [scenario] = fc.sample(chance.pick(LOGS), { seed, numRuns: 1 })

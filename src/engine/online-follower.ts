@@ -139,7 +139,7 @@ export class OnlineFollower {
 
   /** Until the partition has left, or the run has failed. @throws GENERATION_CHANGED, ONLINE_REFUSED */
   async run(): Promise<void> {
-    const { signal, clock, pipeline } = this.#context
+    const { signal, clock } = this.#context
     await this.#meet()
     while (!signal.aborted) {
       const waitMs = this.#waitMs()
@@ -154,7 +154,9 @@ export class OnlineFollower {
       } else if (this.#marker.comparedMsAgo >= MARKER_CHECK_MS) {
         await this.#advance(this.#marker.now, this.#store.incarnation)
       } else {
-        await this.#wakeup.wait(Math.max(10, Math.min(waitMs || pipeline.commit.intervalMs, 1_000)))
+        // Whatever else there may be to do comes with a commit, which wakes.
+        const restMs = waitMs || MARKER_CHECK_MS - this.#marker.comparedMsAgo
+        await this.#wakeup.wait(Math.max(10, Math.min(restMs, 1_000)))
       }
     }
   }

@@ -88,10 +88,10 @@ export class TableFollower {
   /** Closed days that a table lacks, and that are not held back. */
   get waitingDays(): number {
     if (this.#isHeld()) return 0
-    return Math.max(
-      0,
-      ...this.#lanes.flatMap(({ rows, tiles }) => [rows.awaitedDays, tiles.awaitedDays]),
-    )
+    let waiting = 0
+    for (const { rows, tiles } of this.#lanes)
+      waiting = Math.max(waiting, rows.awaitedDays, tiles.awaitedDays)
+    return waiting
   }
 
   /** Oldest day that has a dirty slot; undefined when there is none. Tiles that it needs may not be evicted. */

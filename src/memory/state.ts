@@ -43,6 +43,7 @@ export class MemoryDisk {
 export class MemoryPartitionState implements PartitionState {
   readonly #disk: MemoryDisk
   #isOpen = true
+  #parsed: { readonly text: string; readonly head: StateHead } | undefined
 
   static async open(disk: MemoryDisk = new MemoryDisk()): Promise<MemoryPartitionState> {
     return new MemoryPartitionState(disk)
@@ -53,8 +54,10 @@ export class MemoryPartitionState implements PartitionState {
   }
 
   get head(): StateHead | undefined {
-    const { head } = this.#disk
-    return head === undefined ? undefined : (JSON.parse(head) as StateHead)
+    const { head: text } = this.#disk
+    if (text === undefined) return undefined
+    if (this.#parsed?.text !== text) this.#parsed = { text, head: JSON.parse(text) as StateHead }
+    return this.#parsed.head
   }
 
   async tiles(view: number, keys: readonly TileKey[]): Promise<(Uint8Array | undefined)[]> {
