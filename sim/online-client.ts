@@ -68,9 +68,9 @@ export function onlineClient(parts: OnlineClientParts): OnlineStore {
       ask('forget marker', { detail: `[${partition}]` }, () =>
         server.store.forgetMarker(partition),
       ),
-    walk: (view, partition, cursor, limit) =>
-      ask('walk', { detail: `${view} [${partition}]` }, () =>
-        server.walk(view, partition, cursor, Math.min(limit, WALK_PAGE_MAX)),
+    walk: (view, whose, cursor, limit) =>
+      ask('walk', { detail: `${view} [${typeof whose === 'number' ? whose : 'any'}]` }, () =>
+        server.walk(view, whose, cursor, Math.min(limit, WALK_PAGE_MAX)),
       ),
     nowMs: () => ask('online time', {}, () => server.store.nowMs()),
     [Symbol.asyncDispose]: () => Promise.resolve(),

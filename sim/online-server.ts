@@ -115,12 +115,12 @@ export class OnlineServer {
 
   async walk(
     view: string,
-    partition: number,
+    whose: Parameters<MemoryOnlineStore['walk']>[1],
     cursor: string | undefined,
     limit: number,
   ): ReturnType<MemoryOnlineStore['walk']> {
     this.#parts.coverage.hit('path walk through the online store')
-    return this.store.walk(view, partition, cursor, limit)
+    return this.store.walk(view, whose, cursor, limit)
   }
 
   /** An operator empties it; the server goes on. */

@@ -155,7 +155,7 @@ export function openDecoder(pipeline: Pipeline, { clock, log }: Surroundings): D
   return createDecoder(pipeline, { schemas: createSchemaRegistry(format.registry, { log }), clock })
 }
 
-function openRejects(pipeline: Pipeline, { clock, log }: Surroundings): RejectSink {
+export function openRejects(pipeline: Pipeline, { clock, log }: Surroundings): RejectSink {
   const { source, rejects } = pipeline
   if (rejects.topic === undefined || source.log.kind !== 'kafka')
     return new FileRejectSink(rejects.directory, topicOf(pipeline))

@@ -153,7 +153,7 @@ class Tally {
 }
 
 /** A view of the batch's bytes; undefined: the record has none. */
-function recordKeyOf({ records }: EventBatch, i: number): Uint8Array | undefined {
+export function recordKeyOf({ records }: EventBatch, i: number): Uint8Array | undefined {
   const start = records.keyStarts[i] ?? -1
   return start < 0 ? undefined : records.bytes.subarray(start, records.keyEnds[i])
 }

@@ -2,8 +2,8 @@
  * What the keys of a sample say: whether the records' keys and the fields of `source.key` go together, and which kind of
  * producer put them where they are.
  */
-import { PARTITIONERS } from '../kafka/partitioners.ts'
-import type { Partitioner } from '../kafka/partitioners.ts'
+import { PARTITIONERS } from '../core/partitioner.ts'
+import type { Partitioner } from '../core/partitioner.ts'
 
 export interface KeyFacts {
   /** Records without a key: a log of lines has none at all. */

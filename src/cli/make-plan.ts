@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { createCalendar } from '../core/day.ts'
 import type { Pipeline } from '../core/definition.ts'
 import type { Amendment, GenerationRecord } from '../core/generation.ts'
+import { PARTITIONERS } from '../core/partitioner.ts'
 import { planViews } from '../core/view-plan.ts'
 import { suggestion } from '../definition/nearest.ts'
 import { readRecords } from '../engine/hand-over.ts'
@@ -12,6 +13,7 @@ import { BEGIN_ANEW, TidemarkError } from '../errors.ts'
 import { START_KINDS } from '../replay/choose-start.ts'
 import type { StartKind } from '../replay/choose-start.ts'
 import { wrongTilesFrom } from '../replay/left-days.ts'
+import { lacksPartitions, planRegrouping } from '../replay/plan-regrouping.ts'
 import { planReplay } from '../replay/plan-replay.ts'
 import type { PlannedReplay } from '../replay/plan-replay.ts'
 import type { ReplayFacts, ReplayRequest } from '../replay/plan-scope.ts'
@@ -20,6 +22,8 @@ import type { TypedRange } from '../replay/range.ts'
 import type { Call } from './command.ts'
 import { newRunId, openSource } from './compose.ts'
 import type { OpenedParts } from './compose.ts'
+import { gatherRegrouping } from './gather-regrouping.ts'
+import type { RegroupingOptions } from './gather-regrouping.ts'
 import { spansOfLog } from './log-spans.ts'
 import type { LogSpans } from './log-spans.ts'
 import { openPlanArchive } from './open-archive.ts'
@@ -30,7 +34,7 @@ import { exportsOf } from './follow-exports.ts'
 import type { KnownExport } from '../storage/exports.ts'
 import { tilesComplete } from './tiles-complete.ts'
 
-export interface PlanOptions extends TypedRange, ArchiveOptions {
+export interface PlanOptions extends TypedRange, ArchiveOptions, RegroupingOptions {
   readonly views?: string
   readonly onlyRange?: true
   readonly start?: string
@@ -71,6 +75,14 @@ export function addPlanOptions(command: Command): Command {
       '--allow-incomplete',
       'also where the log does not reach back far enough; rows say from which day on they are whole',
     )
+    .option(
+      '--old-ends <offsets>',
+      'where partitions were added: ends of the old ones, 0=1200,1=1180',
+    )
+    .option(
+      '--partitioner <name>',
+      `where partitions were added: how producers place keys, ${PARTITIONERS.map(({ name }) => name).join(', ')}; found out by default`,
+    )
     .requiredOption('--reason <text>', 'why, for the audit trail')
 }
 
@@ -96,7 +108,9 @@ export async function makePlan(
   const request = requestOf(call, open, extras)
   const archive = await openPlanArchive(call, open, opened)
   const facts = await gatherFacts(call, open, opened, archive?.spans)
-  const planned = planReplay(request, facts)
+  const planned = lacksPartitions(facts)
+    ? planRegrouping(request, await gatherRegrouping(call, facts, opened))
+    : planReplay(request, facts)
   const plan = archive ? await archive.settle(planned.plan, request.allowIncomplete) : planned.plan
   await open.replays.create(plan)
   const { range, staged, views } = plan
@@ -166,6 +180,8 @@ const TOLD: readonly (readonly [
   ['--archive', ({ archive }) => archive],
   ['--archive-columns', ({ archiveColumns }) => archiveColumns],
   ['--allow-incomplete', ({ allowIncomplete }) => allowIncomplete],
+  ['--old-ends', ({ oldEnds }) => oldEnds],
+  ['--partitioner', ({ partitioner }) => partitioner],
 ]
 
 function requestText(options: PlanOptions): string {
@@ -215,7 +231,8 @@ async function checkSource(source: RecordSource, stored: GenerationRecord): Prom
   const { partitions, identity } = await source.topology()
   const { segments, log } = stored
   const isOther = log !== undefined && identity !== undefined && log !== identity
-  if (partitions === segments.length && !isOther) return
+  // With more of them the first plan regroups.
+  if (partitions >= segments.length && !isOther) return
   const what = isOther
     ? `was deleted and made again (id ${log}, now ${identity})`
     : `had ${segments.length} partitions and has ${partitions} now`

@@ -6,6 +6,7 @@
 import { formatDay } from '../core/day.ts'
 import type { OnlineDefinition, Pipeline } from '../core/definition.ts'
 import type { GenerationRecord } from '../core/generation.ts'
+import { inheritanceOf } from '../engine/hand-over.ts'
 import { planRecorded } from '../engine/open-generation.ts'
 import type { Marker, OnlineStore, StateHead } from '../engine/ports.ts'
 import { rebuildOnline } from '../engine/rebuild-online.ts'
@@ -126,6 +127,7 @@ async function fromStates(place: Place, partitions: readonly number[]): Promise<
     const { written, refused } = await rebuildOnline({
       ...call,
       ...place,
+      regrouped: inheritanceOf(records).regrouped,
       head: copy.head,
       state: copy,
       run: newRunId(call.clock.wallMs()),

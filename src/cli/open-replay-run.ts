@@ -10,12 +10,15 @@ import { TidemarkError } from '../errors.ts'
 import { restoreState } from '../leveldb/restore.ts'
 import { FileRejectSink } from '../rejects/file-reject-sink.ts'
 import type { PartitionKnowledge } from '../replay/knowledge.ts'
+import { regroupedBy } from '../replay/plan.ts'
 import type { ReplayPlan } from '../replay/plan.ts'
-import type { ReplayParts } from '../replay/run-parts.ts'
+import { regroupedTiles } from '../replay/regrouped-tiles.ts'
+import type { OldParts, ReplayParts } from '../replay/run-parts.ts'
 import { AmendedFiles } from '../storage/amended-records.ts'
 import {
   newRunId,
   openDecoder,
+  openRejects,
   openSource,
   openState,
   peekState,
@@ -25,7 +28,7 @@ import {
 import type { OpenedParts, Surroundings } from './compose.ts'
 import { openArchive } from './open-archive.ts'
 import type { OpenArchive } from './open-archive.ts'
-import { liveCopy } from './live-copy.ts'
+import { liveCopy, stateUpTo } from './live-copy.ts'
 import type { OpenReplays } from './open-replays.ts'
 import { gatherKnowledge } from './replay-knowledge.ts'
 import { openTileTables } from './replay-tiles.ts'
@@ -64,18 +67,14 @@ export async function openReplayRun(
     source,
     decoder,
     amended: new AmendedFiles(storage),
-    states: {
-      openState: (partition) => openState(own, partition),
-      peekState: (partition) => peekState(own, partition),
-      restoreState: async (partition, files) => {
-        const place = stateDirectory(own, partition)
-        await restoreState({ directory: place, files, pipeline: pipeline.name, partition })
-      },
-    },
+    states: statesOf(own),
+    ...(regroupedBy(plan) && {
+      old: openOld(replays, { directory, records, surroundings, opened }),
+    }),
     checkpoints: replays.checkpoints?.store,
     handOvers: replays.handOvers,
     tables: staging,
-    tiles: openTileTables(tables, database),
+    tiles: regroupedTiles(openTileTables(tables, database), records),
     live: (partition) => liveCopy(replays, plan.base, partition),
     milestones: async (partition) => (await know())[partition]?.state?.milestones ?? [],
     records,
@@ -85,6 +84,37 @@ export async function openReplayRun(
     log,
     run: newRunId(clock.wallMs()),
     zoneData: process.versions['tz'] ?? 'unknown',
+  }
+}
+
+/** In the directory of `own.state`. */
+function statesOf(own: Pipeline): ReplayParts['states'] {
+  return {
+    openState: (partition) => openState(own, partition),
+    peekState: (partition) => peekState(own, partition),
+    restoreState: async (partition, files) => {
+      const place = stateDirectory(own, partition)
+      await restoreState({ directory: place, files, pipeline: own.name, partition })
+    },
+  }
+}
+
+/** Old partitions, where some were added. */
+function openOld(
+  replays: OpenReplays,
+  parts: {
+    readonly directory: string
+    readonly records: readonly GenerationRecord[]
+    readonly surroundings: Surroundings
+    readonly opened: OpenedParts
+  },
+): OldParts {
+  const { pipeline } = replays
+  const { directory, records, surroundings, opened } = parts
+  return {
+    states: statesOf({ ...pipeline, state: path.join(directory, 'old') }),
+    rejects: opened.add(openRejects(pipeline, surroundings)),
+    stateUpTo: (partition, offset) => stateUpTo(replays, records, { partition, offset }),
   }
 }
 

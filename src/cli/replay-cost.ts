@@ -25,9 +25,14 @@ export function costOf(
   let records = 0
   let bytes = 0
   for (const { partition, start, stop } of plan.partitions) {
-    const log = known.find((each) => each.partition === partition)?.log
+    const found = known.find((each) => each.partition === partition)
+    const log = found?.log
     if (log === undefined || start.kind === 'live') continue
-    const span = Math.max(0, (stop ?? log.end) - start.offset)
+    const isOld = plan.record.regrouped?.from.some((each) => each.partition === partition)
+    // An old partition is read from where its owner stands.
+    const stands = isOld === true ? (found?.state?.head.nextOffset ?? 0) : start.offset
+    const from = start.kind === 'regrouped' ? stands : start.offset
+    const span = Math.max(0, (stop ?? log.end) - from)
     const isBytes = log.unit === 'bytes'
     bytes += isBytes ? span : span * log.recordBytes
     records += isBytes ? span / Math.max(1, log.recordBytes) : span

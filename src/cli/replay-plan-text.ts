@@ -105,6 +105,8 @@ function beginWords(start: ReplayStart): string {
       return `the time of a milestone`
     case 'live':
       return 'a copy of the live state, and stored tiles'
+    case 'regrouped':
+      return 'what old partitions leave'
     case 'tiles':
       return `stored tiles of ${rangeWords(start.tiles)}`
   }
@@ -118,7 +120,7 @@ function stopWords(
   { partition, start, stop }: PartitionReplay,
   known: readonly PartitionKnowledge[],
 ): string {
-  if (start.kind === 'live') return 'there: nothing is read'
+  if (start.kind === 'live' || start.kind === 'regrouped') return 'there: nothing is read'
   const end = known.find((each) => each.partition === partition)?.log.end ?? 0
   return stop === undefined ? `the end (${countWords(end)} now)` : countWords(stop)
 }

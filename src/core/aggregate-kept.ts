@@ -148,6 +148,10 @@ export function edge(type: FieldType, direction: 1 | -1): Aggregate {
       const time = from.cells[fromAt.cell + timeCell] ?? 0
       offer(into, at, value, time, from.cells[fromAt.cell + timeCell + 1] ?? 0)
     },
+    reposition(slab, at, offset) {
+      if (Number.isNaN(slab.cells[at.cell] ?? NaN)) return
+      slab.cells[at.cell + timeCell + 1] = offset
+    },
     result(slab, at) {
       return keeper.load(slab, at.cell, at.text)
     },

@@ -21,6 +21,8 @@ export interface Aggregate {
   add(slab: TileSlab, at: CellPlace, value: Value, eventTime: number, offset: number): void
   merge(into: TileSlab, at: CellPlace, from: TileSlab, fromAt: CellPlace): void
   result(slab: TileSlab, at: CellPlace): Value
+  /** Positions that it keeps, to break ties by, become `offset`. Absent: it keeps none. */
+  reposition?(slab: TileSlab, at: CellPlace, offset: number): void
 }
 
 /** Where an aggregate's cells lie in a slab; one mutable instance per caller, so that the hot path allocates none. */

@@ -25,10 +25,27 @@ export interface GenerationRecord {
   readonly log?: string
   /** Where reading began. */
   readonly segments: readonly { readonly partition: number; readonly origin: number }[]
+  /**
+   * Partitions were added: the states of the generation at its origins are those of the old partitions, regrouped by entity. Later
+   * generations keep it.
+   */
+  readonly regrouped?: Regrouped
   /** Ascending by (partition, offset); those of earlier generations hold on. */
   readonly amendments: readonly Amendment[]
   /** How owners of partitions come into this generation; absent: with their own states, which go on. */
   readonly handOver?: HandOver
+}
+
+/** How states of old partitions became those of the segments. See docs/semantics.md, partitions that were added. */
+export interface Regrouped {
+  /** Where an entity lives: `Partitioner.name`, of the text of `source.key`. */
+  readonly partitioner: string
+  /** The old partitions, with their ends: the first offset of each that they do not count. */
+  readonly from: readonly { readonly partition: number; readonly end: number }[]
+  /** Rows and tiles of this day and later ones lie in the new partitions, those before it where they always were. */
+  readonly first: DayIndex
+  /** Days up to it were closed before, by the log or by a tick; absent where none was. */
+  readonly closedDay?: DayIndex
 }
 
 /** What a generation changes about single records of the log. */

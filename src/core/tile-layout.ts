@@ -102,6 +102,13 @@ export class TileLayout {
     }
   }
 
+  /** As if all of its records had stood at one offset: what a log grouped otherwise leaves to this one. */
+  reposition(slab: TileSlab, slot: number, offset: number): void {
+    slab.cells[slot * this.width + OFFSET_CELL] = offset
+    for (const [index, { aggregate }] of this.placed.entries())
+      aggregate.reposition?.(slab, this.place(slot, index), offset)
+  }
+
   /** Where an aggregate of a slot lies; the same object at each call. */
   place(slot: number, index: number): CellPlace {
     const placed = this.placed[index]

@@ -17,6 +17,15 @@ export interface Inheritance {
   readonly handedOver: HandedOver | undefined
   /** Days whose rows are not the business of states of generations before it. */
   readonly settled: readonly SettledDays[]
+  /** The last time that partitions were added; undefined: never. */
+  readonly regrouped: RegroupedSince | undefined
+}
+
+/** Entities live where the partitioner puts them since this generation; before, somewhere else. */
+export interface RegroupedSince {
+  readonly generation: number
+  readonly partitioner: string
+  readonly partitions: number
 }
 
 export interface HandedOver {
@@ -42,7 +51,17 @@ export function inheritanceOf(records: readonly GenerationRecord[]): Inheritance
       handedOver = { generation, place, forgetsDays }
     } else if (handOver) settled.push({ generation, ...handOver.days })
   }
-  return { handedOver, settled }
+  return { handedOver, settled, regrouped: regroupedSince(records) }
+}
+
+/** Partitions are only ever added, so that their number names the generations from one regrouping to the next. */
+function regroupedSince(records: readonly GenerationRecord[]): RegroupedSince | undefined {
+  const newest = records.at(-1)
+  if (newest?.regrouped === undefined) return undefined
+  const { partitioner } = newest.regrouped
+  const partitions = newest.segments.length
+  const first = records.find(({ segments }) => segments.length === partitions)
+  return { generation: first?.generation ?? newest.generation, partitioner, partitions }
 }
 
 export async function readRecords(generations: GenerationStore): Promise<GenerationRecord[]> {
@@ -118,6 +137,20 @@ export function nothingHandedOver(
     'CHECKPOINT_REFUSED',
     `${at}: the state here is of generation ${generation}, and the one that is handed over to replace it (_tidemark/states/${place}) is missing or damaged. ` +
       `Nothing was written. Bring that folder back from a copy; or move the state of this partition away: it is then rebuilt from the log`,
+  )
+}
+
+/** Where partitions were added, the beginning of a partition is no empty state. */
+export function nothingRegrouped(
+  at: string,
+  origin: number,
+  { handedOver }: Inheritance,
+): TidemarkError {
+  const place = handedOver === undefined ? 'its states' : `_tidemark/states/${handedOver.place}`
+  return new TidemarkError(
+    'CHECKPOINT_REFUSED',
+    `${at}: no state is here, none among the checkpoints, and the one that was handed over when partitions were added (${place}) is missing or damaged. ` +
+      `It holds what came before offset ${origin}, under other partitions, so the log alone cannot give it back. Nothing was written. Bring that folder back from a copy`,
   )
 }
 

@@ -7,7 +7,7 @@
  * marker is compared before anything is told, with every advance, and now and then while nothing happens.
  */
 import type { DayIndex } from '../core/day.ts'
-import { BEFORE_ALL_DAYS, OnlineMarker, strongerReason } from './online-marker.ts'
+import { BEFORE_ALL, OnlineMarker, strongerReason } from './online-marker.ts'
 import type { ScanReason } from './online-marker.ts'
 import { ScanTask } from './online-scan.ts'
 import { OnlineTeller } from './online-teller.ts'
@@ -278,12 +278,9 @@ export class OnlineFollower {
       id: `${run}.${partition}.${reason}.${count}`,
       generation,
       // A store that came back from before this generation has none of its values, whatever its marker says.
-      from:
-        reason === 'generation' || this.generation < generation
-          ? { position: 0, asOf: BEFORE_ALL_DAYS }
-          : this.#marker.now,
+      from: reason === 'generation' || this.generation < generation ? BEFORE_ALL : this.#marker.now,
       startedAt: nextOffset,
-      asOf: closedDay === -Infinity ? BEFORE_ALL_DAYS : closedDay + 1,
+      asOf: closedDay === -Infinity ? BEFORE_ALL.asOf : closedDay + 1,
       incarnation,
     })
     const asked = this.#scanReason

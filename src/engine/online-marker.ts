@@ -16,6 +16,9 @@ export function strongerReason(a: ScanReason | undefined, b: ScanReason): ScanRe
 /** Before every day that an event can have (event times before 2000 are refused). */
 export const BEFORE_ALL_DAYS: DayIndex = 0
 
+/** Where nothing is told: before every record, and before what regrouping hands to a partition that was added. */
+export const BEFORE_ALL = { position: -1, asOf: BEFORE_ALL_DAYS }
+
 export class OnlineMarker {
   readonly #context: PartitionContext
   readonly #store: OnlineStore
@@ -92,7 +95,7 @@ export class OnlineMarker {
       { partition },
       'online: the store has lost data (its marker is missing or older); telling every value again',
     )
-    this.#now = stored ?? beginning(generation, 0)
+    this.#now = stored ?? beginning(generation, BEFORE_ALL.position)
     this.#acknowledged = stored
     return 'loss'
   }

@@ -12,6 +12,7 @@ import type { ScanReason } from './online-marker.ts'
 import type { OnlineTeller } from './online-teller.ts'
 import type { PartitionContext } from './partition-context.ts'
 import type { EntityTiles, OnlineStore, OnlineValue, ScanPosition } from './ports.ts'
+import { isOlder, mayOwn, owns } from './regrouping.ts'
 import { retryForEver } from './retry.ts'
 
 const ENTITIES_PER_TURN = 400
@@ -71,7 +72,7 @@ export class ScanTask {
   }
 
   static resume(position: ScanPosition): ScanTask {
-    const loss = position.position === 0 ? 'generation' : 'loss'
+    const loss = position.position <= 0 ? 'generation' : 'loss'
     return new ScanTask(position, { resumed: true, reason: position.walks ? loss : 'behind' })
   }
 
@@ -162,21 +163,23 @@ export class ScanTask {
     await clock.sleep((values.length / rate) * 1_000, signal)
   }
 
-  /** Values of this partition whose entity the state lacks become all-empty. */
+  /** Values that are this partition's business and whose entity the state lacks become all-empty. */
   async #walkStore(help: ScanHelp): Promise<void> {
     const { context, store, teller } = help
-    const { turns, state, slots, partition, generation, views, committed } = context
+    const { turns, state, slots, partition, regrouping, generation, views, committed } = context
     for (const [view, plan] of views.entries()) {
+      const isOwn = owns(regrouping, view, partition)
+      const whose = regrouping ? mayOwn(regrouping, view, partition) : partition
       let cursor: string | undefined
       do {
         const page = await retryForEver(
-          () => store.walk(plan.onlineName, partition, cursor, ENTITIES_PER_TURN),
+          () => store.walk(plan.onlineName, whose, cursor, ENTITIES_PER_TURN),
           {
             ...context,
             what: 'online: walking the store',
           },
         )
-        const held = page.values.filter((value) => !isEmptied(value, generation))
+        const held = page.values.filter((value) => isOwn(value) && !isEmptied(value, generation))
         const { orphans, nextOffset } = await turns.read(async () => {
           const keys = held.map(({ entity }) => ({ entity, slot: slotOf(entity, slots) }))
           const found = await state.entities(view, keys)
@@ -189,8 +192,11 @@ export class ScanTask {
           orphans.map(({ entity, version }) => {
             // One of an earlier generation whose last record the state has passed keeps that record in its version. Any other may
             // be older than what a zombie knows, in a store that lost data: nothing up to here may come back.
-            const isForgotten = version.generation < generation && version.offset < nextOffset
-            const offset = isForgotten ? version.offset : nextOffset - 1
+            const isForgotten =
+              isOlder(regrouping, version) ||
+              (version.generation < generation && version.offset < nextOffset)
+            const last = isOlder(regrouping, version) ? regrouping?.offset : version.offset
+            const offset = isForgotten && last !== undefined ? last : nextOffset - 1
             const empty = teller.value(view, { entity, offset, tiles: [] })
             return { ...empty, version: { generation, offset, day: this.asOf } }
           }),

@@ -172,10 +172,14 @@ function checkLog(
 /** @throws SOURCE_CHANGED: a key may lie in another partition now */
 function checkPartitions({ name }: Pipeline, before: number, now: number): void {
   if (before === now) return
+  const what = `${name}: the log had ${before} partitions and has ${now} now`
   throw new TidemarkError(
     'SOURCE_CHANGED',
-    `${name}: the log had ${before} partitions and has ${now} now, so keys may have moved between them. Nothing was read. ` +
-      `Make a new log with ${now} partitions, copy what is needed of the old one into it by key, and ${BEGIN_ANEW}`,
+    now > before
+      ? `${what}, so producers put keys elsewhere. Nothing was read. Regroup the entities, and go on with all their values: ` +
+          '`tidemark replay plan --reason "partitions were added"`, then `tidemark replay run ID`, `tidemark replay publish ID`, and start again'
+      : `${what}: a log that loses partitions loses records. Nothing was read. Bring the old log back, or ${BEGIN_ANEW}`,
+    { details: { before, now } },
   )
 }
 

@@ -23,6 +23,7 @@ import type { Inheritance } from './hand-over.ts'
 import { openTable } from './open-table.ts'
 import type { RunParts, TableScope } from './parts.ts'
 import type { PartitionReader, PartitionState, StateHead, ViewState } from './ports.ts'
+import { regroupingOf } from './regrouping.ts'
 import { retryForEver } from './retry.ts'
 import type { TableFollower } from './table-follower.ts'
 import type { ViewTables } from './table-lane.ts'
@@ -75,8 +76,10 @@ export async function openPartition(
   const policy = { ...parts.pipeline.time, origin: head.origin }
   const time = new PartitionTime(calendar, policy, head.time)
   const left = new AbortController()
+  const regrouping = regroupingOf(inheritance.regrouped, assignment.views, head.origin)
   const context: PartitionContext = {
     ...contextOf(parts, assignment, head),
+    regrouping,
     heldUntil: await formerPosition(parts, {
       partition,
       inheritance,
@@ -88,7 +91,9 @@ export async function openPartition(
     committed: committedAt(time, head),
   }
   const { online: store } = parts
-  const online = store && new OnlineFollower(context, store, head)
+  // A state that others have left begins with something to tell.
+  const origin = regrouping?.offset ?? head.origin
+  const online = store && new OnlineFollower(context, store, { online: head.online, origin })
   const settled = (dirty: Iterable<string>): string[] =>
     settledSlots(inheritance, state.head?.generation ?? Infinity, dirty)
   const table = tables.length === 0 ? undefined : await openTable(context, tables, head, settled)
@@ -124,7 +129,10 @@ function contextOf(
   { pipeline, run, clock, log }: RunParts,
   { partition, views, generation, slots, writes }: Assignment,
   head: StateHead,
-): Omit<PartitionContext, 'calendar' | 'state' | 'signal' | 'committed' | 'heldUntil'> {
+): Omit<
+  PartitionContext,
+  'calendar' | 'state' | 'signal' | 'committed' | 'heldUntil' | 'regrouping'
+> {
   return {
     partition,
     pipeline,

@@ -4,7 +4,7 @@
  */
 import { TidemarkError } from '../errors.ts'
 import type { RunParts } from './parts.ts'
-import { isOutdated, keepReplaced, nothingHandedOver } from './hand-over.ts'
+import { isOutdated, keepReplaced, nothingHandedOver, nothingRegrouped } from './hand-over.ts'
 import type { PartitionState } from './ports.ts'
 import { fittingCheckpoints, handedOverState, restoreNewest } from './restore.ts'
 import type { Candidate, StateWish } from './restore.ts'
@@ -141,14 +141,18 @@ async function openHere(
   return undefined
 }
 
-/** @throws CHECKPOINT_REFUSED where the state was replaced, and what replaces it is nowhere to be had */
+/** @throws CHECKPOINT_REFUSED where what was handed over is nowhere to be had, and the log alone does not give it */
 async function settled(
-  { log, source }: RunParts,
+  { log, source, handOvers }: RunParts,
   { partition, origin, inheritance }: StateWish,
   state: PartitionState,
 ): Promise<PartitionState> {
   const at = `${source.topic}[${partition}]`
   const { head } = state
+  if (head === undefined && handOvers !== undefined && inheritance.regrouped !== undefined) {
+    await state[Symbol.asyncDispose]()
+    throw nothingRegrouped(at, origin, inheritance)
+  }
   if (head === undefined) {
     log.info(
       { partition, origin },

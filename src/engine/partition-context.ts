@@ -7,6 +7,7 @@ import type { ViewPlan } from '../core/view-plan.ts'
 import type { PartitionMeters } from './meters.ts'
 import type { TableScope } from './parts.ts'
 import type { Clock, Log, PartitionState } from './ports.ts'
+import type { Regrouping } from './regrouping.ts'
 import type { ReadTurns } from './turns.ts'
 
 export interface PartitionContext {
@@ -26,6 +27,8 @@ export interface PartitionContext {
    * be said from an earlier position, so the followers wait until the fold has passed it.
    */
   readonly heldUntil: number
+  /** Undefined: no partition was ever added. */
+  readonly regrouping: Regrouping | undefined
   readonly run: string
   readonly state: PartitionState
   readonly turns: ReadTurns

@@ -123,6 +123,8 @@ export interface PartitionState extends AsyncDisposable {
   scan(view: number, slot: number, after: string | undefined, limit: number): Promise<EntityTiles[]>
   /** The latest bucket under which each id was accepted, or was itself a duplicate; undefined if unknown. */
   ids(ids: readonly string[]): Promise<(DayIndex | undefined)[]>
+  /** All of them with all their buckets, ascending by bucket and the id's UTF-8 bytes, after `after`; fewer than `limit`: the end. */
+  scanIds(after: SeenId | undefined, limit: number): Promise<SeenId[]>
   /** Milestones, ascending by day; kept for ever. */
   milestones(from?: DayIndex): Promise<Milestone[]>
   /** Dirty slots with the offset that dirtied them last. */
@@ -176,16 +178,22 @@ export interface EntityTiles {
 export interface StateCommit {
   readonly head: StateHead
   readonly tiles: readonly TileWrite[]
-  readonly ids: readonly { readonly id: string; readonly day: DayIndex }[]
+  readonly ids: readonly SeenId[]
   readonly milestones: readonly Milestone[]
   /** Slots to mark, with the offset of the record that dirtied them last. */
   readonly dirty: ReadonlyMap<string, number>
   readonly cleared: readonly string[]
 }
 
+/** An id and a bucket under which it was accepted, or was itself a duplicate. */
+export interface SeenId {
+  readonly id: string
+  readonly day: DayIndex
+}
+
 export interface TileWrite extends TileKey {
   readonly view: number
-  /** Of the last record folded into this tile. */
+  /** Of the last record folded into this tile; -1: it is from before the log's first record. */
   readonly offset: number
   readonly bytes: Uint8Array
 }
@@ -369,10 +377,13 @@ export interface OnlineStore extends AsyncDisposable {
   advanceMarker(partition: number, marker: Marker, expected: ExpectedMarker): Promise<MarkerAdvance>
   /** Takes the marker away, as if the store had lost it: the partition's owner, whoever that is, tells every value again. */
   forgetMarker(partition: number): Promise<void>
-  /** Values of one view and partition, paged by an opaque cursor; `next` undefined at the end. */
+  /**
+   * Values of one view that a partition holds, or that are asked for by entity and holder, paged by an opaque cursor; `next` undefined
+   * at the end.
+   */
   walk(
     view: string,
-    partition: number,
+    whose: number | ((entity: string, holder: number) => boolean),
     cursor: string | undefined,
     limit: number,
   ): Promise<{ readonly values: readonly OnlineValue[]; readonly next: string | undefined }>

@@ -9,8 +9,9 @@ import type { GenerationRecord } from '../core/generation.ts'
 import { PartitionTime } from '../core/partition-time.ts'
 import { TileCodec } from '../core/tile-codec.ts'
 import { newerGeneration } from './hand-over.ts'
+import type { RegroupedSince } from './hand-over.ts'
 import { PartitionMeters } from './meters.ts'
-import { BEFORE_ALL_DAYS } from './online-marker.ts'
+import { BEFORE_ALL } from './online-marker.ts'
 import { ScanTask } from './online-scan.ts'
 import { OnlineTeller } from './online-teller.ts'
 import { planRecorded } from './open-generation.ts'
@@ -18,6 +19,7 @@ import { viewState } from './open-partition.ts'
 import { noteCommitted } from './partition-context.ts'
 import type { Committed, PartitionContext } from './partition-context.ts'
 import type { Clock, Log, OnlineStore, PartitionState, StateHead } from './ports.ts'
+import { regroupingOf } from './regrouping.ts'
 import { ReadTurns } from './turns.ts'
 
 /** What is read of a state. */
@@ -27,6 +29,8 @@ export interface RebuildParts {
   readonly pipeline: Pipeline
   /** The newest one. */
   readonly record: GenerationRecord
+  /** As the records of all generations say. */
+  readonly regrouped: RegroupedSince | undefined
   readonly head: StateHead
   readonly state: ScannedState
   readonly store: OnlineStore
@@ -111,9 +115,9 @@ function beginScan(
   return ScanTask.begin('loss', {
     id: `${run}.${partition}.rebuild.${at.attempt}`,
     generation,
-    from: { position: 0, asOf: BEFORE_ALL_DAYS },
+    from: BEFORE_ALL,
     startedAt: nextOffset,
-    asOf: closedDay === -Infinity ? BEFORE_ALL_DAYS : closedDay + 1,
+    asOf: closedDay === -Infinity ? BEFORE_ALL.asOf : closedDay + 1,
     incarnation: at.incarnation,
   })
 }
@@ -157,7 +161,7 @@ async function serveReads({ turns, signal }: PartitionContext): Promise<void> {
 }
 
 function contextOf(
-  { pipeline, record, head, state, clock, log, run }: RebuildParts,
+  { pipeline, record, regrouped, head, state, clock, log, run }: RebuildParts,
   signal: AbortSignal,
 ): PartitionContext {
   const views = planRecorded(pipeline, record)
@@ -184,6 +188,7 @@ function contextOf(
     slots: record.slots,
     writes: undefined,
     heldUntil: -Infinity,
+    regrouping: regroupingOf(regrouped, views, head.origin),
     run,
     // Of a state the scan and the teller only read.
     state: state as PartitionState,

@@ -20,7 +20,7 @@ import { type Layout, isSettled, withDays } from './layout.ts'
 import { encodeMilestone } from './milestone-record.ts'
 import { renewed } from './renewal.ts'
 import { LOOSE_OVERHEAD, type StoredTile, writeLoose } from './tile-record.ts'
-import { varintLength, writeVarint } from './varint.ts'
+import { offsetLength, writeOffset } from './varint.ts'
 
 export interface PreparedCommit {
   readonly layout: Layout
@@ -64,7 +64,7 @@ function sortOut(layout: Layout, tiles: readonly TileWrite[]): Sorted {
   const late = new Map<string, StoredTile[]>()
   for (const tile of tiles) {
     invariant(tile.slot >= 0 && tile.slot <= SLOT_MAX, `a hash slot is in range: ${tile.slot}`)
-    invariant(tile.offset >= 0, `a tile has an offset: ${tile.offset}`)
+    invariant(tile.offset >= -1, `a tile has an offset: ${tile.offset}`)
     if (!isSettled(layout, tile, tile.day)) {
       loose.push(tile)
       continue
@@ -112,11 +112,11 @@ function putRest(batch: Batch, commit: StateCommit): void {
   }
   // A slot that is cleared and dirtied at once stays dirty: within a batch the later operation wins.
   for (const key of commit.cleared) batch.del(dirtyKey(key))
-  for (const [key, offset] of commit.dirty) batch.put(dirtyKey(key), varint(offset))
+  for (const [key, offset] of commit.dirty) batch.put(dirtyKey(key), offsetBytes(offset))
 }
 
-function varint(value: number): Uint8Array {
-  const bytes = new Uint8Array(varintLength(value))
-  writeVarint(bytes, 0, value)
+function offsetBytes(offset: number): Uint8Array {
+  const bytes = new Uint8Array(offsetLength(offset))
+  writeOffset(bytes, 0, offset)
   return bytes
 }

@@ -22,6 +22,8 @@ const DAY_BIAS = 2 ** 27
 
 const HISTORY_ENTITY = 6
 const LOOSE_ENTITY = 10
+/** Where the id begins in the key of a seen one. */
+export const ID_START = 5
 
 /** What a tile belongs to; also a place in the order of records. */
 export interface RecordPlace {

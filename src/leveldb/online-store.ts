@@ -131,16 +131,19 @@ export class LevelOnlineStore implements OnlineStore {
   /** The cursor is the last key that was looked at. A page of many other partitions' values may be empty. */
   async walk(
     view: string,
-    partition: number,
+    whose: Parameters<OnlineStore['walk']>[1],
     cursor: string | undefined,
     limit: number,
   ): Promise<{ readonly values: readonly OnlineValue[]; readonly next: string | undefined }> {
     return this.#alone(async () => {
-      const prefix = valueKey(view, '')
+      const from = valueKey(view, '').length
+      const isAsked =
+        typeof whose === 'number' ? (_: string, holder: number) => holder === whose : whose
       const entries = await this.#database.range(after(viewRange(view), cursor), limit)
       const values = entries
-        .filter(([, bytes]) => readGuard(bytes).partition === partition && !this.#isExpired(bytes))
-        .map(([key, bytes]) => decodeOnline(bytes, view, key.slice(prefix.length)))
+        .filter(([key, bytes]) => isAsked(key.slice(from), readGuard(bytes).partition))
+        .filter(([, bytes]) => !this.#isExpired(bytes))
+        .map(([key, bytes]) => decodeOnline(bytes, view, key.slice(from)))
       return { values, next: entries.length < limit ? undefined : entries.at(-1)?.[0] }
     })
   }

@@ -11,6 +11,7 @@ import type {
   MaintenanceBounds,
   Milestone,
   PartitionState,
+  SeenId,
   SlotEntity,
   StateCommit,
   StateHead,
@@ -22,7 +23,15 @@ import { prepareCommit } from './commit.ts'
 import { Database, type DatabaseOptions } from './database.ts'
 import { readEntities, scanSlot } from './entity-reader.ts'
 import { STATE_FAULTS } from './faults.ts'
-import { DIRTY_RANGE, historyKey, idKey, looseKey, milestoneRange } from './keys.ts'
+import {
+  DIRTY_RANGE,
+  ID_START,
+  historyKey,
+  idKey,
+  idRange,
+  looseKey,
+  milestoneRange,
+} from './keys.ts'
 import {
   LAYOUT_KEY,
   type Layout,
@@ -35,7 +44,7 @@ import { nextPiece } from './maintenance.ts'
 import { decodeMilestone } from './milestone-record.ts'
 import { takeSnapshot } from './snapshot.ts'
 import { findSettled, readLoose } from './tile-record.ts'
-import { readVarint } from './varint.ts'
+import { readOffset } from './varint.ts'
 
 export const HEAD_KEY = '!head'
 
@@ -127,6 +136,21 @@ export class LevelPartitionState implements PartitionState {
     })
   }
 
+  /** Days one after the other: within one, keys are in the order of the ids' bytes. */
+  async scanIds(after: SeenId | undefined, limit: number): Promise<SeenId[]> {
+    return this.#alone('scanIds', async () => {
+      const found: SeenId[] = []
+      for (const day of this.#layout.idDays.filter((each) => each >= (after?.day ?? -Infinity))) {
+        const { lt } = idRange(day)
+        const from = after?.day === day ? { gt: idKey(day, after.id) } : { gte: idKey(day, '') }
+        const entries = await this.#database.range({ ...from, lt }, limit - found.length)
+        found.push(...entries.map(([key]) => ({ id: key.slice(ID_START), day })))
+        if (found.length >= limit) break
+      }
+      return found
+    })
+  }
+
   async milestones(from?: DayIndex): Promise<Milestone[]> {
     return this.#alone('milestones', async () => {
       const entries = await this.#database.range(milestoneRange(from))
@@ -138,7 +162,7 @@ export class LevelPartitionState implements PartitionState {
     return this.#alone('dirtySlots', async () => {
       const entries = await this.#database.range(DIRTY_RANGE)
       return new Map(
-        entries.map(([key, value]) => [key.slice(1), readVarint({ bytes: value, at: 0 })]),
+        entries.map(([key, value]) => [key.slice(1), readOffset({ bytes: value, at: 0 })]),
       )
     })
   }

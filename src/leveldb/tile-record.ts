@@ -5,17 +5,20 @@
  *     loose:    format u8 | offset | tile
  *     settled:  format u8 | evicted offset + 1 | count | (day, as distance from the one before | offset | length | tile) ...
  *
- * The evicted offset is the highest one of tiles that were dropped: an entity's offset never goes back. All numbers are
+ * An offset may be -1, before the log's first record. The evicted offset is the highest one of tiles that were dropped: an entity's offset never goes back. All numbers are
  * varints; the first day is zigzag.
  */
 import type { DayIndex } from '../core/day.ts'
 import { TidemarkError } from '../errors.ts'
 import {
   type Cursor,
+  offsetLength,
+  readOffset,
   readVarint,
   truncated,
   unzigzag,
   varintLength,
+  writeOffset,
   writeVarint,
   zigzag,
 } from './varint.ts'
@@ -44,7 +47,7 @@ export const NO_TILES: SettledTiles = { evictedOffset: -1, tiles: [] }
 /** Writes a loose tile into `target` at `at`; returns the place after it. */
 export function writeLoose(target: Uint8Array, at: number, tile: Omit<StoredTile, 'day'>): number {
   target[at] = LOOSE_FORMAT
-  const start = writeVarint(target, at + 1, tile.offset)
+  const start = writeOffset(target, at + 1, tile.offset)
   target.set(tile.bytes, start)
   return start + tile.bytes.length
 }
@@ -52,7 +55,7 @@ export function writeLoose(target: Uint8Array, at: number, tile: Omit<StoredTile
 /** The tile's bytes are a view of the value. */
 export function readLoose(value: Uint8Array, day: DayIndex): StoredTile {
   const cursor = open(value, LOOSE_FORMAT, 'tile')
-  const offset = readVarint(cursor)
+  const offset = readOffset(cursor)
   return { day, offset, bytes: part(value, cursor.at, value.length) }
 }
 
@@ -77,7 +80,7 @@ export function writeTile(
   before: DayIndex | undefined,
 ): number {
   let at = writeVarint(target, start, distance(day, before))
-  at = writeVarint(target, at, offset)
+  at = writeOffset(target, at, offset)
   at = writeVarint(target, at, bytes.length)
   target.set(bytes, at)
   return at + bytes.length
@@ -89,13 +92,13 @@ export function tileLength(
   before: DayIndex | undefined,
 ): number {
   const { length } = bytes
-  const head = varintLength(distance(day, before)) + varintLength(offset) + varintLength(length)
+  const head = varintLength(distance(day, before)) + offsetLength(offset) + varintLength(length)
   return head + length
 }
 
 /** Moves the cursor from after a tile's day to the next tile; returns the tile's offset. */
 export function skipTile(cursor: Cursor): number {
-  const offset = readVarint(cursor)
+  const offset = readOffset(cursor)
   const length = readVarint(cursor)
   cursor.at += length
   if (cursor.at > cursor.bytes.length) throw truncated(cursor.bytes)
@@ -179,7 +182,7 @@ function readDay(cursor: Cursor, before: DayIndex | undefined): DayIndex {
 
 function readTile(cursor: Cursor, before: DayIndex | undefined): StoredTile {
   const day = readDay(cursor, before)
-  const offset = readVarint(cursor)
+  const offset = readOffset(cursor)
   const length = readVarint(cursor)
   const start = cursor.at
   cursor.at += length

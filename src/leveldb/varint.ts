@@ -48,6 +48,24 @@ export function readVarint(cursor: Cursor): number {
   }
 }
 
+/** What stands for the offset -1, right before a log's first record: what regrouping hands to a partition that was added. */
+const BEFORE_ALL = Number.MAX_SAFE_INTEGER
+
+export function offsetLength(offset: number): number {
+  return varintLength(offset < 0 ? BEFORE_ALL : offset)
+}
+
+/** An offset, or -1. */
+export function writeOffset(bytes: Uint8Array, at: number, offset: number): number {
+  return writeVarint(bytes, at, offset < 0 ? BEFORE_ALL : offset)
+}
+
+/** @throws STATE_DAMAGED where the bytes end before the offset does */
+export function readOffset(cursor: Cursor): number {
+  const written = readVarint(cursor)
+  return written === BEFORE_ALL ? -1 : written
+}
+
 /** Small negative numbers stay small: 0, -1, 1, -2 ... become 0, 1, 2, 3 ... */
 export function zigzag(value: number): number {
   return value < 0 ? -2 * value - 1 : 2 * value

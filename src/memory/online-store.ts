@@ -81,14 +81,16 @@ export class MemoryOnlineStore implements OnlineStore {
 
   async walk(
     view: string,
-    partition: number,
+    whose: Parameters<OnlineStore['walk']>[1],
     cursor: string | undefined,
     limit: number,
   ): Promise<{ readonly values: readonly OnlineValue[]; readonly next: string | undefined }> {
+    const isAsked =
+      typeof whose === 'number' ? (_: string, holder: number) => holder === whose : whose
     const values = [...this.#values.values()]
       .map(({ value }) => this.#held(value.view, value.entity))
       .filter((value) => value !== undefined)
-      .filter((value) => value.view === view && value.partition === partition)
+      .filter((value) => value.view === view && isAsked(value.entity, value.partition))
       .filter(({ entity }) => cursor === undefined || compareText(entity, cursor) > 0)
       .sort((a, b) => compareText(a.entity, b.entity))
       .slice(0, limit)

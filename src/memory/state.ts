@@ -10,6 +10,7 @@ import type {
   MaintenanceBounds,
   Milestone,
   PartitionState,
+  SeenId,
   SlotEntity,
   StateCommit,
   StateFile,
@@ -97,6 +98,15 @@ export class MemoryPartitionState implements PartitionState {
     })
   }
 
+  async scanIds(after: SeenId | undefined, limit: number): Promise<SeenId[]> {
+    this.#assertOpen()
+    return [...this.#disk.ids]
+      .flatMap(([id, days]) => [...days].map((day) => ({ id, day })))
+      .sort(compareSeen)
+      .filter((each) => after === undefined || compareSeen(each, after) > 0)
+      .slice(0, limit)
+  }
+
   async milestones(from: DayIndex = -Infinity): Promise<Milestone[]> {
     this.#assertOpen()
     return [...this.#disk.milestones.values()]
@@ -174,6 +184,10 @@ export class MemoryPartitionState implements PartitionState {
   #assertOpen(): void {
     invariant(this.#isOpen, 'the state is open')
   }
+}
+
+function compareSeen(a: SeenId, b: SeenId): number {
+  return a.day - b.day || compareText(a.id, b.id)
 }
 
 /** A file per (view, slot), named after its content, and one for the rest. */

@@ -109,11 +109,11 @@ class Store implements RedisOnlineStore {
 
   async walk(
     view: string,
-    partition: number,
+    whose: Parameters<OnlineStore['walk']>[1],
     cursor: string | undefined,
     limit: number,
   ): Promise<WalkPage> {
-    return walkPage(this.#servers, this.#layout, { view, partition, cursor, limit })
+    return walkPage(this.#servers, this.#layout, { view, whose, cursor, limit })
   }
 
   /** Of the first master. */

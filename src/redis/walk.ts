@@ -1,12 +1,12 @@
 /**
- * Passing through every value of a view and partition, page by page, with SCAN: short steps, never a command that holds a
+ * Passing through every value of a view that a partition holds, page by page, with SCAN: short steps, never a command that holds a
  * server up. A value that is there throughout is passed at least once.
  *
  * The cursor says which master is being walked and how far, with keys that did not fit the page. A SCAN belongs to one server and one
  * history of it, and to one assignment of slots: where these have changed the walk begins again, since keys may have
  * moved to where it has been.
  */
-import type { OnlineValue } from '../engine/ports.ts'
+import type { OnlineStore, OnlineValue } from '../engine/ports.ts'
 import { refusal } from './errors.ts'
 import type { Layout } from './layout.ts'
 import { readValues } from './read.ts'
@@ -15,6 +15,8 @@ import type { RedisServers } from './servers.ts'
 
 /** Buckets looked at by one step: well below a millisecond. */
 const STEP = 500
+
+type Whose = Parameters<OnlineStore['walk']>[1]
 
 export interface WalkPage {
   readonly values: readonly OnlineValue[]
@@ -35,12 +37,12 @@ export async function walkPage(
   layout: Layout,
   page: {
     readonly view: string
-    readonly partition: number
+    readonly whose: Whose
     readonly cursor: string | undefined
     readonly limit: number
   },
 ): Promise<WalkPage> {
-  const { view, partition, limit } = page
+  const { view, whose, limit } = page
   const masters = await servers.masters()
   const at = `${await servers.layout()} ${servers.incarnation}`
   const cursor = resume(page.cursor, at)
@@ -58,7 +60,7 @@ export async function walkPage(
     if (scan === '0') master += 1
   }
   const looked = found.splice(0, limit)
-  const values = await valuesOf(servers, layout, { view, partition, entities: looked })
+  const values = await valuesOf(servers, layout, { view, whose, entities: looked })
   const isEnd = found.length === 0 && master >= masters.length
   return { values, next: isEnd ? undefined : JSON.stringify({ at, master, scan, found }) }
 }
@@ -74,11 +76,11 @@ async function valuesOf(
   layout: Layout,
   wanted: {
     readonly view: string
-    readonly partition: number
+    readonly whose: Whose
     readonly entities: readonly string[]
   },
 ): Promise<OnlineValue[]> {
-  const { view, partition, entities } = wanted
+  const { view, whose, entities } = wanted
   if (entities.length === 0) return []
   const partitions = await servers.send(
     entities.map((entity) => {
@@ -86,10 +88,11 @@ async function valuesOf(
       return { key, command: ['HGET', key, '_partition'] as const }
     }),
   )
-  const own = entities.filter((_, index) => {
+  const own = entities.filter((entity, index) => {
     const reply = partitions[index]
     if (reply instanceof ServerError) throw refusal(reply, servers.title)
-    return reply === String(partition)
+    if (typeof whose === 'number') return reply === String(whose)
+    return typeof reply === 'string' && whose(entity, Number(reply))
   })
   const values = await readValues(servers, layout, view, own)
   return values.filter((value) => value !== undefined)

@@ -4,6 +4,7 @@
  */
 import type { DayIndex } from '../core/day.ts'
 import type { Amendment, GenerationRecord } from '../core/generation.ts'
+import { regroupedBy } from './plan.ts'
 import type { AuditStamp, DayRange } from './plan.ts'
 import type { PublicationParts, Swap, SwapOrder, SwapOutcome } from './publication-port.ts'
 import type { Replay } from './records.ts'
@@ -59,7 +60,10 @@ function orderOf(
   const { slots } = record
   const staged = stagedPlaces(replay)
   const isOwn = record.handOver?.kind === 'own'
-  const reset = did === 'publish' ? resetPartitions(replay, records) : new Map<number, DayIndex>()
+  const reset =
+    did === 'publish'
+      ? new Map([...resetPartitions(replay, records), ...regroupedPartitions(replay)])
+      : new Map<number, DayIndex>()
   const { first } = replay.plan.staged
   return {
     table,
@@ -110,6 +114,18 @@ function leftOf({ left }: Swap): Pick<TableChange, 'left'> {
 export function spanOf(places: readonly Place[]): DayRange {
   const days = places.map(({ day }) => day)
   return { first: Math.min(...days), last: Math.max(...days) }
+}
+
+/**
+ * All partitions where some were added, with the last day that is closed: later rows of old owners are of entities that may live
+ * elsewhere now, so they go, and the owners of now write them.
+ */
+function regroupedPartitions({
+  plan,
+  result,
+}: Pick<Replay, 'plan' | 'result'>): [number, DayIndex][] {
+  if (regroupedBy(plan) === undefined) return []
+  return (result?.partitions ?? []).map(({ partition, closedDay }) => [partition, closedDay ?? -1])
 }
 
 /** The tables' half, and the entry that says so. */

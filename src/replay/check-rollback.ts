@@ -14,6 +14,7 @@ export async function handOverBack(
 ): Promise<HandOver> {
   const record = records.find(({ generation }) => generation === made.generation)
   invariant(record, `generation ${made.generation} has a record`)
+  checkPartitions(made, records, record)
   const by = { did: 'rollback', replay: made.replay } as const
   if (record.handOver?.kind === 'own') return { ...record.handOver, by }
   const partitions: { partition: number; offset: number }[] = []
@@ -36,6 +37,21 @@ export async function handOverBack(
     partitions.push({ partition, offset })
   }
   return { kind: 'states', place: replacedPlace(made.generation), partitions, by }
+}
+
+/** @throws REPLAY_REFUSED where it regrouped entities */
+function checkPartitions(
+  made: Made,
+  records: readonly GenerationRecord[],
+  { segments }: GenerationRecord,
+): void {
+  const before = records.findLast(({ generation }) => generation < made.generation)
+  if (before === undefined || before.segments.length === segments.length) return
+  throw refusedRollback(
+    made,
+    `it brought in the partitions that were added (${before.segments.length} -> ${segments.length}), and the log cannot lose them again: what came since is in none of the old ones. ` +
+      'Replay the days instead: `tidemark replay plan`',
+  )
 }
 
 /** What the owner kept, or what lies here because it never came into the generation; that is kept now. */

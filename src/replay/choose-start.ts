@@ -17,7 +17,8 @@ import type { TimeState } from '../core/partition-time.ts'
 import type { KnownState, PartitionKnowledge } from './knowledge.ts'
 import type { DayRange, ReplayStart } from './plan.ts'
 
-export type StartKind = ReplayStart['kind']
+/** Among which there is a choice. */
+export type StartKind = Exclude<ReplayStart['kind'], 'regrouped'>
 export const START_KINDS: readonly StartKind[] = [
   'origin',
   'checkpoint',
@@ -39,6 +40,8 @@ export interface StartNeeds {
   readonly firstTile: DayIndex
   /** Where the generation began to read. */
   readonly origin: number
+  /** Partitions were added: what came before the origin lies under other partitions, and only states hold it. */
+  readonly isRegrouped: boolean
   /** First offset that is judged otherwise than before: what is known of later ones is of no use. Infinity: none. */
   readonly changesFrom: number
   /** Milestones hold: the policy is that of the state, and positions are those of its log. */
@@ -110,7 +113,12 @@ const BEGINNINGS: Readonly<Record<StartKind, Beginning>> = {
   live: liveOf,
 }
 
-function originOf({ log }: PartitionKnowledge, { origin }: StartNeeds): ReplayStart | string {
+function originOf(
+  { log }: PartitionKnowledge,
+  { origin, isRegrouped }: StartNeeds,
+): ReplayStart | string {
+  if (isRegrouped)
+    return `partitions were added, and what came before offset ${origin} lies under the partitions of then: the log is counted anew from there on only`
   if (log.start <= origin) return { kind: 'origin', offset: origin }
   return `the generation began at offset ${origin}, and the log begins at ${log.start} now`
 }

@@ -12,7 +12,7 @@ import type { PartitionReplay } from './plan.ts'
 import type { PartitionReplayProgress, PartitionWatch, ReplayParts } from './run-parts.ts'
 
 /** Nobody waits for a commit of a replay: larger ones cost less, and a kill repeats a few seconds at most. */
-const COMMIT = {
+export const COMMIT = {
   intervalMs: 5_000,
   catchUpIntervalMs: 10_000,
   recordsMax: 250_000,
@@ -119,7 +119,7 @@ function idsRun(parts: ReplayParts): RunParts {
   }
 }
 
-function sharedParts({
+export function sharedParts({
   source,
   decoder,
   clock,
@@ -144,7 +144,7 @@ function sharedParts({
 }
 
 /** The plan's record is the only one there is: no run of a replay begins another generation. */
-function onlyGeneration(record: GenerationRecord): GenerationStore {
+export function onlyGeneration(record: GenerationRecord): GenerationStore {
   const { generation } = record
   const text = recordText(record)
   return {

@@ -10,6 +10,9 @@ export interface HeadParts {
   readonly partitions: number
 }
 
+/** A generation that is none: the state is not whole yet. */
+export const UNREADY = 0
+
 /** Of a partition that has read nothing. Its views are noted when it can be gone on with. */
 export function emptyHead({ plan, partitions }: HeadParts, partition: number): StateHead {
   const origin = originOf(plan, partition)

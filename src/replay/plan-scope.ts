@@ -98,6 +98,7 @@ export function scopeOf(request: ReplayRequest, facts: ReplayFacts): Scope {
     first,
     firstTile: first - longest,
     origin: stored.segments.find(({ partition }) => partition === known.partition)?.origin ?? 0,
+    isRegrouped: stored.regrouped !== undefined,
     changesFrom: changesFrom(request.amendments, known.partition),
     timeHolds: !judgesAnew,
     tilesHold: !judgesAnew && (change.kind === 'same' || change.answeredByTiles),
@@ -115,7 +116,7 @@ export function scopeOf(request: ReplayRequest, facts: ReplayFacts): Scope {
   return { range, staged, views, handsOverBecause, change, policy, needs }
 }
 
-function policyOf({ time }: Pipeline): RangePolicy {
+export function policyOf({ time }: Pipeline): RangePolicy {
   const { zone, outOfOrdernessMs, allowedLatenessMs, maxFutureMs, notBeforeMs } = time
   return {
     calendar: createCalendar(zone),

@@ -9,7 +9,7 @@
  * On the last of those days, and of the first tile, hang all-empty rows only: an entity that sent nothing for the longest window has one.
  */
 import type { DayIndex } from '../core/day.ts'
-import type { GenerationRecord } from '../core/generation.ts'
+import type { GenerationRecord, Regrouped } from '../core/generation.ts'
 import type { TimeState } from '../core/partition-time.ts'
 import type { ArchiveSelection } from '../engine/archive-port.ts'
 
@@ -77,6 +77,8 @@ export type ReplayStart =
    * read: the partition stops where the copy stands. `offset`: where it stood when that was planned.
    */
   | { readonly kind: 'live'; readonly offset: number }
+  /** That which old partitions leave to it, by entity: partitions were added. `offset`: its origin; nothing is read from there on. */
+  | { readonly kind: 'regrouped'; readonly offset: number }
   /** An empty one with the time of a milestone before the first tile that is needed. */
   | (MilestoneStart & { readonly kind: 'milestone' })
   /** The same, with the tiles of these days from the tile tables: the log no longer has their records, or need not be read. */
@@ -99,4 +101,9 @@ export interface AuditStamp {
   readonly reason: string
   /** Version of this program. */
   readonly software: string
+}
+
+/** What a plan regroups; undefined: nothing. */
+export function regroupedBy({ record, partitions }: ReplayPlan): Regrouped | undefined {
+  return partitions.some(({ start }) => start.kind === 'regrouped') ? record.regrouped : undefined
 }

@@ -17,7 +17,7 @@ import type { DayRange } from './plan.ts'
 import type { StartParts } from './start-parts.ts'
 
 /** Slots marked by one commit. */
-const MARKED_MAX = 20_000
+export const MARKED_MAX = 20_000
 
 /**
  * The copy is in `state`, as its owner left it; whatever is written here is written again after a crash.
@@ -30,15 +30,9 @@ export async function completeLive(
   ready: StateHead,
 ): Promise<void> {
   const views = parts.views.map((view) => withLayout(view, ready.views))
-  const stored = await storedDays(parts, state, ready)
   // Until the last commit the state stays one of the base: a crash begins here again.
   const base = { ...ready, generation: parts.plan.base, views }
-  for await (const tiles of forgottenTiles(parts, ready, stored)) {
-    await state.commit({
-      ...nothingBut(base),
-      tiles: tiles.map((tile) => inLayout(tile, views, parts.views)),
-    })
-  }
+  const stored = await recallTiles(parts, state, base)
   const due = dueSlots(parts, { first: stored.first, last: ready.time.closedDay ?? -Infinity })
   for (let at = 0; at < due.length; at += MARKED_MAX) {
     const dirty = due.slice(at, at + MARKED_MAX).map((slot) => [slot, 0] as const)
@@ -49,8 +43,33 @@ export async function completeLive(
   await state.commit({ ...nothingBut({ ...ready, views }), cleared })
 }
 
+/**
+ * Tiles that the copy has dropped come back from the tile tables; its dirty slots are still those of its owner.
+ * @param head with every layout that tiles of the state may have
+ * @param from days before it are left out
+ */
+export async function recallTiles(
+  parts: Omit<StartParts, 'states'>,
+  state: PartitionState,
+  head: StateHead,
+  from: DayIndex = -Infinity,
+): Promise<StoredDays> {
+  const stored = await storedDays(parts, state, head)
+  const wanted = { ...stored, first: Math.max(stored.first, from) }
+  for await (const tiles of forgottenTiles(parts, head, wanted)) {
+    await state.commit({
+      ...nothingBut(head),
+      tiles: tiles.map((tile) => inLayout(tile, head.views, parts.views)),
+    })
+  }
+  return stored
+}
+
 /** As the engine notes it: the layout that the view has now is among those that its tiles are read by. */
-function withLayout({ definition, layout }: ViewPlan, known: readonly ViewState[]): ViewState {
+export function withLayout(
+  { definition, layout }: ViewPlan,
+  known: readonly ViewState[],
+): ViewState {
   const { name, version, hash } = definition
   const before = known.find((view) => view.name === name && view.version === version)
   const layouts = before?.layouts ?? []
@@ -86,7 +105,7 @@ interface StoredDays {
 }
 
 async function storedDays(
-  { tiles, views, plan }: StartParts,
+  { tiles, views, plan }: Omit<StartParts, 'states'>,
   state: PartitionState,
   { partition }: StateHead,
 ): Promise<StoredDays> {
@@ -107,7 +126,7 @@ async function storedDays(
 
 /** Of days that the state may have dropped: no record can come into them any more, and the tile tables have them for good. */
 async function* forgottenTiles(
-  { tiles, plan, views, records, calendar, time }: StartParts,
+  { tiles, plan, views, records, calendar, time }: Omit<StartParts, 'states'>,
   { partition, time: { maxEventTime } }: StateHead,
   stored: StoredDays,
 ): AsyncGenerator<readonly TileWrite[]> {
@@ -121,7 +140,10 @@ async function* forgottenTiles(
 }
 
 /** Every row and tile of these days: what is published speaks for whole days. */
-function dueSlots({ views, plan }: StartParts, { first, last }: DayRange): string[] {
+export function dueSlots(
+  { views, plan }: Pick<StartParts, 'views' | 'plan'>,
+  { first, last }: DayRange,
+): string[] {
   const due: string[] = []
   for (const { index: view } of views) {
     for (let day = first; day <= last; day += 1) {

@@ -10,16 +10,13 @@ import type { TimeState } from '../core/partition-time.ts'
 import type { Checkpoint } from '../engine/checkpoint-port.ts'
 import type { Milestone, PartitionState, StateHead } from '../engine/ports.ts'
 import { TidemarkError } from '../errors.ts'
-import { emptyHead, nothingBut, originOf, viewStates } from './heads.ts'
+import { emptyHead, nothingBut, originOf, UNREADY, viewStates } from './heads.ts'
 import { loadTiles } from './load-tiles.ts'
 import type { PartitionReplay, ReplayStart } from './plan.ts'
 import { completeLive } from './prepare-live.ts'
 import type { StartParts } from './start-parts.ts'
 
 type Counted = Extract<ReplayStart, { readonly kind: 'milestone' | 'tiles' }>
-
-/** A generation that is none: the state is not whole yet. */
-const UNREADY = 0
 
 /**
  * @returns 'ids': those from the start's offset up to `countsFrom` are to be remembered, then `afterIds` called
@@ -45,6 +42,8 @@ export async function prepareState(
       if (found === undefined) await copyLive(parts, partition)
       await withState(parts, partition, (state) => completeTaken(parts, state))
       return 'ready'
+    case 'regrouped':
+      throw new Error(`partition ${partition} is regrouped before it is prepared`)
     case 'milestone':
     case 'tiles':
       return withState(parts, partition, (state) => begin(parts, partition, state, start))
@@ -134,7 +133,7 @@ async function completeTaken(parts: StartParts, state: PartitionState): Promise<
 }
 
 /** A state of an earlier generation becomes one of this; what its followers and its ticks did is not the replay's. */
-function takenOver({ plan, time, calendar }: StartParts, head: StateHead): StateHead {
+export function takenOver({ plan, time, calendar }: StartParts, head: StateHead): StateHead {
   const { maxEventTime } = head.time
   const closedDay =
     maxEventTime === undefined

@@ -98,7 +98,7 @@ function parseTime(option: string, typed: string, calendar: Calendar): number {
   throw usage(`${option}: ${instant}, or a date such as 2026-01-05`)
 }
 
-function parseOffsets(option: string, typed: string): Map<number, number> {
+export function parseOffsets(option: string, typed: string): Map<number, number> {
   const offsets = new Map<number, number>()
   for (const pair of typed.split(',')) {
     const match = /^\s*(\d{1,6})=(\d{1,16})\s*$/.exec(pair)

@@ -20,17 +20,22 @@ import type {
 import { sealState } from './seal.ts'
 import type { StartParts } from './start-parts.ts'
 
-/** Runs partitions in this process. @throws SOURCE_* where the log cannot be asked for its partitions */
-export async function partitionRunner(parts: ReplayParts, pace: Pace): Promise<PartitionRunner> {
-  const { plan, pipeline } = parts
-  const topology = await parts.source.topology()
-  const start: StartParts = {
+/** @throws SOURCE_* where the log cannot be asked for its partitions */
+export async function startParts(parts: ReplayParts): Promise<StartParts> {
+  const { plan, pipeline, source } = parts
+  const { partitions } = await source.topology()
+  return {
     ...parts,
     views: planRecorded(pipeline, plan.record),
     calendar: createCalendar(pipeline.time.zone),
     time: pipeline.time,
-    partitions: topology.partitions,
+    partitions,
   }
+}
+
+/** Runs partitions in this process. @throws SOURCE_* */
+export async function partitionRunner(parts: ReplayParts, pace: Pace): Promise<PartitionRunner> {
+  const start = await startParts(parts)
   return (replay, watch) => replayPartition(start, replay, { parts, pace, watch })
 }
 

@@ -4,7 +4,7 @@ import type { GenerationRecord } from '../core/generation.ts'
 import type { CheckpointStore } from '../engine/checkpoint-port.ts'
 import type { HandOvers } from '../engine/hand-over-port.ts'
 import type { RunParts } from '../engine/parts.ts'
-import type { Milestone } from '../engine/ports.ts'
+import type { Milestone, RejectSink } from '../engine/ports.ts'
 import type { TileTables } from './load-tiles.ts'
 import type { Pace } from './pace.ts'
 import type { PartitionReplay, ReplayPlan } from './plan.ts'
@@ -19,6 +19,8 @@ export type ReplayParts = Pick<
   readonly plan: ReplayPlan
   readonly pipeline: Pipeline
   readonly states: Pick<RunParts, 'openState' | 'restoreState' | 'peekState'>
+  /** Absent: a run of a plan that regroups nothing. */
+  readonly old?: OldParts
   /** The pipeline's. */
   readonly checkpoints: CheckpointStore | undefined
   /** Undefined: nothing is handed over. */
@@ -33,6 +35,16 @@ export type ReplayParts = Pick<
   readonly records: readonly GenerationRecord[]
   /** What the staging tables hold. */
   staged(): Promise<readonly StagedTable[]>
+}
+
+/** Of old partitions, where some were added. */
+export interface OldParts {
+  /** Beside those of the new ones. */
+  readonly states: ReplayParts['states']
+  /** The pipeline's own: what an old partition refuses up to its end no owner will ever read again. */
+  readonly rejects: Pick<RejectSink, 'write'>
+  /** The furthest state up to an offset that an owner of the plan's base could go on with: a copy, undefined where there is none. */
+  stateUpTo(partition: number, offset: number): Promise<LiveCopy | undefined>
 }
 
 export interface PartitionWatch {

@@ -1,12 +1,15 @@
 /**
  * A run of a replay: its partitions, some at once, here or in processes of their own; at the end the checksums of what they staged.
+ * Where partitions were added, the states of the old ones first become states of the new ones.
  *
  * Killed at any point and run again it goes on from the last commit of each partition, to the same values.
  */
 import { checkPlanned } from './check-planned.ts'
+import { regroupedBy } from './plan.ts'
 import type { PartitionReplay } from './plan.ts'
 import type { PartitionResult, ReplayResult } from './records.ts'
-import { partitionRunner } from './run-partition.ts'
+import { regroup } from './regroup.ts'
+import { partitionRunner, startParts } from './run-partition.ts'
 import type { PartitionRunner, ReplayOptions, ReplayParts } from './run-parts.ts'
 
 /**
@@ -22,9 +25,11 @@ export async function runReplay(
   const { plan, clock, run } = parts
   const startedMs = clock.monotonicMs()
   checkPlanned(parts)
-  const replay = runner ?? (await partitionRunner(parts, options.pace))
   const failed = new AbortController()
   const signal = AbortSignal.any([options.signal, failed.signal])
+  if (regroupedBy(plan) && !(await regroup(parts, await startParts(parts), options)))
+    return undefined
+  const replay = runner ?? (await partitionRunner(parts, options.pace))
   const waiting: PartitionReplay[] = [...plan.partitions]
   const done: PartitionResult[] = []
   const work = async (): Promise<void> => {

@@ -40,7 +40,7 @@ test('T14 a partition that is given away while its checkpoints cannot be reached
     generation: 1,
     origin: 0,
     logIdentity: undefined,
-    inheritance: { handedOver: undefined, settled: [] },
+    inheritance: { handedOver: undefined, settled: [], regrouped: undefined },
     signal: given.signal,
   }
   await expect(openState(parts, wish)).rejects.toThrow('the bucket is away')

@@ -38,6 +38,7 @@ async function rebuild(
     const progress = await rebuildOnline({
       pipeline: world.pipeline,
       record: JSON.parse(stored?.record ?? '') as GenerationRecord,
+      regrouped: undefined,
       head: state.head,
       state,
       store: world.online,

@@ -84,6 +84,7 @@ function needsOf({ policy, firstTile }: Scenario): StartNeeds {
     liveHolds: false,
     generation: 1,
     wanted: 'milestone',
+    isRegrouped: false,
     allowIncomplete: false,
   }
 }

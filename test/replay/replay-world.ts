@@ -30,6 +30,8 @@ import type { ReplayRequest } from '../../src/replay/plan-scope.ts'
 import type { ReplayPlan } from '../../src/replay/plan.ts'
 import type { ReplayResult, StagedTable } from '../../src/replay/records.ts'
 import { runReplay } from '../../src/replay/run.ts'
+import type { ReplayParts } from '../../src/replay/run-parts.ts'
+import type { LiveCopy } from '../../src/replay/start-parts.ts'
 import {
   CrashPoint,
   Crashed,
@@ -46,13 +48,15 @@ import { SILENT } from '../support/silent-log.ts'
 /** Of one replay: what survives its processes. */
 export interface ReplayPlace {
   readonly disks: MemoryDisk[]
+  /** Of old partitions, where some were added. */
+  readonly oldDisks: MemoryDisk[]
   readonly tables: MemoryTables
   readonly rejects: MemoryRejects
 }
 
 export class ReplayWorld {
   readonly live: World
-  readonly partitions: readonly RawPartition[]
+  partitions: readonly RawPartition[]
   readonly handOvers: HandOvers
   checkpoints: CheckpointStore | undefined
   /** First offset that the log still has. */
@@ -136,7 +140,8 @@ export class ReplayWorld {
 
   async knowledge(): Promise<PartitionKnowledge[]> {
     const found: PartitionKnowledge[] = []
-    for (const [partition, disk] of this.live.disks.entries()) {
+    for (const partition of this.partitions.keys()) {
+      const disk = this.live.disks[partition] ?? new MemoryDisk()
       const state = await MemoryPartitionState.open(disk)
       const { head } = state
       const end = (this.partitions[partition]?.records.at(-1)?.offset ?? -1) + 1
@@ -179,7 +184,8 @@ export class ReplayWorld {
 
   place(): ReplayPlace {
     const disks = this.partitions.map(() => new MemoryDisk())
-    return { disks, tables: new MemoryTables(), rejects: new MemoryRejects() }
+    const oldDisks = this.live.disks.map(() => new MemoryDisk())
+    return { disks, oldDisks, tables: new MemoryTables(), rejects: new MemoryRejects() }
   }
 
   /** One process of the replay. @returns undefined where it died */
@@ -201,14 +207,11 @@ export class ReplayWorld {
           source: sameLog(new MemoryLog('random', log, { fetchRecords })),
           decoder: createDecoder(pipeline),
           amended: live.amended,
-          states: {
-            openState: async (partition) =>
-              crashingState(await MemoryPartitionState.open(place.disks[partition]), crash),
-            peekState: () => Promise.resolve(undefined),
-            restoreState: async (partition, files) => {
-              const disk = await diskOf(files)
-              await crash.effect('restore', async () => void (place.disks[partition] = disk))
-            },
+          states: statesOn(place.disks, crash),
+          old: {
+            states: statesOn(place.oldDisks, crash),
+            rejects: crashingRejects(live.rejects, crash),
+            stateUpTo: (partition, offset) => this.#stateUpTo(partition, offset),
           },
           checkpoints: this.checkpoints,
           handOvers: this.handOvers,
@@ -233,10 +236,26 @@ export class ReplayWorld {
     }
   }
 
+  async #stateUpTo(partition: number, offset: number): Promise<LiveCopy | undefined> {
+    const state = await MemoryPartitionState.open(this.live.disks[partition])
+    if (state.head === undefined || state.head.nextOffset > offset) return undefined
+    const { files } = await state.snapshot()
+    return {
+      async *files() {
+        for (const file of files) yield { name: file.name, bytes: await file.read() }
+      },
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    }
+  }
+
   #tiles(): TileTables {
     const { tables } = this.live
     return {
-      firstDay: () => Promise.resolve(undefined),
+      firstDay: (view, partition) => {
+        const rows = tables.rows(`${view.tableName}__tiles`)
+        const days = rows.filter((each) => each.partition === partition).map(({ day }) => day)
+        return Promise.resolve(days.length === 0 ? undefined : Math.min(...days))
+      },
       async *rows(view, partition, day) {
         const rows = tables
           .rows(`${view.tableName}__tiles`)
@@ -308,6 +327,18 @@ export class ReplayWorld {
   ): Promise<string> {
     const isStaged = ({ day }: { day: number }): boolean => day >= first
     return stagedDifferences(this.pipeline, partitions, { isStaged }, await next.sinks())
+  }
+}
+
+function statesOn(disks: MemoryDisk[], crash: CrashPoint): ReplayParts['states'] {
+  return {
+    openState: async (partition) =>
+      crashingState(await MemoryPartitionState.open(disks[partition]), crash),
+    peekState: async (partition) => (await MemoryPartitionState.open(disks[partition])).head,
+    restoreState: async (partition, files) => {
+      const disk = await diskOf(files)
+      await crash.effect('restore', async () => void (disks[partition] = disk))
+    },
   }
 }
 

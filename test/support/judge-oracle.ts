@@ -86,6 +86,17 @@ export function withTicks(
   return { ...part, closedDay: civilDay(zone, Math.max(watermark, tickedMs)) - 1 }
 }
 
+/** Records of a partition that goes on from what others have judged: their latest time, and all their ids. */
+export function judgeOn(
+  pipeline: Pipeline,
+  before: readonly JudgedRecord[],
+  records: readonly RawRecord[],
+): JudgedRecord[] {
+  const judged = [...before]
+  for (const record of records) judged.push(judge(pipeline, record, judged))
+  return judged.slice(before.length)
+}
+
 type Amended = Pick<RawPartition, 'dropped' | 'accepted'>
 
 function judgeAll(
@@ -138,7 +149,10 @@ function nothingOf(record: RawRecord): Omit<JudgedRecord, 'outcome'> {
   return { record, eventTime: undefined, day: undefined, id: undefined, fields: new Map() }
 }
 
-function watermarkAfter(pipeline: Pipeline, judged: readonly JudgedRecord[]): number | undefined {
+export function watermarkAfter(
+  pipeline: Pipeline,
+  judged: readonly JudgedRecord[],
+): number | undefined {
   const accepted = judged.filter(({ outcome }) => outcome === 'accepted')
   if (accepted.length === 0) return undefined
   return (

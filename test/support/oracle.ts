@@ -89,6 +89,7 @@ export function recompute(pipeline: Pipeline, log: readonly RawPartition[]): Ora
   )
 }
 
+/** What sinks say of judged partitions. */
 export function recomputeJudged(
   pipeline: Pipeline,
   partitions: readonly OraclePartition[],

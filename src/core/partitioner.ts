@@ -1,10 +1,12 @@
 /**
  * Where producers put a record with a key: each kind of client has a hash of its own, and a key that is written by two kinds stands in
- * two partitions. For the doctor, who looks from the records which kinds wrote a topic.
+ * two partitions. The doctor looks from the records which kinds wrote a topic; a generation that regroups entities records which one
+ * decides where each of them lives. Pinned for ever: states are laid out by it.
  */
-import { crc32 } from 'node:zlib'
 
 export interface Partitioner {
+  /** As it is typed, and recorded. */
+  readonly name: string
   /** Clients whose default it is. */
   readonly clients: string
   readonly hash: string
@@ -13,16 +15,19 @@ export interface Partitioner {
 
 export const PARTITIONERS: readonly Partitioner[] = [
   {
+    name: 'murmur2',
     clients: 'Java clients',
     hash: 'murmur2',
     partitionOf: (key, partitions) => (murmur2(key) & 0x7fff_ffff) % partitions,
   },
   {
+    name: 'crc32',
     clients: 'librdkafka (Python, Go, .NET, PHP)',
     hash: 'crc32',
     partitionOf: (key, partitions) => crc32(key) % partitions,
   },
   {
+    name: 'fnv1a',
     clients: 'Sarama and kafka-go',
     hash: 'FNV-1a',
     partitionOf: (key, partitions) => Math.abs(fnv1a(key) % partitions),
@@ -60,6 +65,20 @@ export function fnv1a(bytes: Uint8Array): number {
   let hash = 0x811c_9dc5
   for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x0100_0193)
   return hash | 0
+}
+
+/** CRC-32 of zip and Ethernet (reflected polynomial 0xedb88320); 32 bits, unsigned. */
+export function crc32(bytes: Uint8Array): number {
+  let crc = ~0
+  for (const byte of bytes) {
+    crc ^= byte
+    for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ 0xedb8_8320 : crc >>> 1
+  }
+  return ~crc >>> 0
+}
+
+export function partitionerNamed(name: string): Partitioner | undefined {
+  return PARTITIONERS.find((each) => each.name === name)
 }
 
 function byteAt(bytes: Uint8Array, at: number): number {

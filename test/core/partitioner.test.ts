@@ -1,6 +1,6 @@
 /** Which partition each kind of client takes for a key. The numbers were printed by Kafka's Java client, 4.3.1, and java.util.zip. */
 import { describe, expect, test } from 'vitest'
-import { fnv1a, murmur2, PARTITIONERS } from '../../src/kafka/partitioners.ts'
+import { fnv1a, murmur2, PARTITIONERS } from '../../src/core/partitioner.ts'
 
 const ALL_BYTES = Uint8Array.from({ length: 256 }, (_, byte) => byte)
 const HIGH_BYTES = Uint8Array.of(0xff, 0xfe, 0x80, 0x81, 0xff, 0x90, 0xa0)
