@@ -3,6 +3,7 @@
  * old partitions are read up to their ends by the rules that hold, and the owners of all partitions take over what comes of it. Pure.
  */
 import { createCalendar, formatDay } from '../core/day.ts'
+import type { DayIndex } from '../core/day.ts'
 import type { GenerationRecord } from '../core/generation.ts'
 import { replayedRecord } from '../core/replayed-record.ts'
 import { TidemarkError } from '../errors.ts'
@@ -13,6 +14,8 @@ import type { PartitionReplay, ReplayPlan } from './plan.ts'
 import type { PlannedReplay } from './plan-replay.ts'
 import { policyOf, wantedRecord } from './plan-scope.ts'
 import type { ReplayFacts, ReplayRequest } from './plan-scope.ts'
+import { earliestDay } from './range.ts'
+import type { RangePolicy } from './range.ts'
 
 export interface RegroupingFacts extends ReplayFacts {
   /** Ends of the old partitions. */
@@ -35,7 +38,7 @@ export function planRegrouping(request: ReplayRequest, facts: RegroupingFacts): 
   const { pipeline, stored, partitions, from, partitioner } = facts
   const old = partitions.slice(0, from.length)
   for (const { partition, end } of from) checkEnd(facts, partitions[partition], end)
-  const first = ownersNeed(OPEN_DAY, old, policyOf(pipeline))
+  const first = firstDay(old, policyOf(pipeline))
   const closed = old.flatMap(({ state }) => state?.head.time.closedDay ?? [])
   const closedDay = closed.length === 0 ? {} : { closedDay: Math.max(...closed) }
   const { handOver: _, ...kept } = stored
@@ -65,6 +68,12 @@ export function planRegrouping(request: ReplayRequest, facts: RegroupingFacts): 
   }
   const handsOverBecause = `the log had ${from.length} partitions and has ${partitions.length} now`
   return { plan, handsOverBecause, starts: [], changes: [] }
+}
+
+/** What owners write no more stays where it lies; where nothing has come yet, nothing lies anywhere. */
+function firstDay(old: readonly PartitionKnowledge[], policy: RangePolicy): DayIndex {
+  const day = ownersNeed(OPEN_DAY, old, policy)
+  return day === OPEN_DAY ? earliestDay(policy) : day
 }
 
 function regroupedPartition(
