@@ -79,6 +79,14 @@ export class TidemarkError extends Error {
 export const BEGIN_ANEW =
   'begin anew in empty places: name new ones for the state and every sink in the pipeline file (state, sinks, rejects), and run again'
 
+/** Ways on where partitions were added to a log. */
+export function regroupOr(newLog: string): string {
+  return (
+    'Regroup the entities, and go on with all their values: `tidemark replay plan --reason "partitions were added"`, then `tidemark replay run ID`, ' +
+    `\`tidemark replay publish ID\`, and start again. Or make a new ${newLog}, copy what is needed of the old one into it by key, and ${BEGIN_ANEW}`
+  )
+}
+
 /** A condition that only a bug can break. Throws a plain Error: nothing may continue after it. */
 export function invariant(condition: unknown, message: string): asserts condition {
   if (!condition) throw new Error(`invariant broken: ${message}`)

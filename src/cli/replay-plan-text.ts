@@ -2,7 +2,7 @@
 import { formatDay } from '../core/day.ts'
 import type { DayIndex } from '../core/day.ts'
 import type { PartitionKnowledge } from '../replay/knowledge.ts'
-import { OPEN_DAY } from '../replay/plan.ts'
+import { OPEN_DAY, regroupedBy } from '../replay/plan.ts'
 import type { DayRange, PartitionReplay, ReplayPlan, ReplayStart } from '../replay/plan.ts'
 import type { MadePlan } from './make-plan.ts'
 import type { Output } from './output.ts'
@@ -48,6 +48,7 @@ function summary(made: MadePlan): [string, string][] {
     ['views', views.join(', ')],
     ...changes.map((each): [string, string] => ['definition', each]),
     ...amendmentWords(made),
+    ...regroupedWords(plan),
     ['source', sourceWords(plan)],
     [
       'states',
@@ -64,6 +65,17 @@ function amendmentWords({ plan, facts }: MadePlan): [string, string][] {
   const added = plan.record.amendments.length - facts.stored.amendments.length
   if (added === 0) return []
   return [['amendments', `${plural(added, 'record')} of the log counted otherwise than before`]]
+}
+
+function regroupedWords(plan: ReplayPlan): [string, string][] {
+  const regrouped = regroupedBy(plan)
+  if (regrouped === undefined) return []
+  const { from, partitioner } = regrouped
+  const ends = from.map(({ partition, end }) => `${partition}=${end}`).join(',')
+  return [
+    ['partitions', `${from.length} -> ${plan.partitions.length}, keys placed by ${partitioner}`],
+    ['old ends', `${ends}: records from there on count where they lie now`],
+  ]
 }
 
 function rangeWords({ first, last }: DayRange): string {
@@ -198,6 +210,7 @@ export function planData(made: MadePlan, cost: ReplayCost): object {
     views: plan.views,
     changes,
     source: plan.source,
+    ...(regroupedBy(plan) && { regrouped: plan.record.regrouped }),
     handsOver: plan.handsOver,
     handsOverBecause: handsOverBecause ?? null,
     incomplete: plan.incomplete,

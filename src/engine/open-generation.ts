@@ -12,7 +12,7 @@ import type { GenerationRecord } from '../core/generation.ts'
 import { planViews } from '../core/view-plan.ts'
 import type { ViewPlan } from '../core/view-plan.ts'
 import { titleOf } from '../core/view-title.ts'
-import { BEGIN_ANEW, TidemarkError } from '../errors.ts'
+import { BEGIN_ANEW, regroupOr, TidemarkError } from '../errors.ts'
 import { inheritanceOf, readRecords } from './hand-over.ts'
 import type { Inheritance } from './hand-over.ts'
 import type { RunParts } from './parts.ts'
@@ -176,8 +176,7 @@ function checkPartitions({ name }: Pipeline, before: number, now: number): void 
   throw new TidemarkError(
     'SOURCE_CHANGED',
     now > before
-      ? `${what}, so producers put keys elsewhere. Nothing was read. Regroup the entities, and go on with all their values: ` +
-          '`tidemark replay plan --reason "partitions were added"`, then `tidemark replay run ID`, `tidemark replay publish ID`, and start again'
+      ? `${what}, so producers put keys elsewhere. Nothing was read. ${regroupOr(`log with ${now} partitions`)}`
       : `${what}: a log that loses partitions loses records. Nothing was read. Bring the old log back, or ${BEGIN_ANEW}`,
     { details: { before, now } },
   )

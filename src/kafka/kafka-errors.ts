@@ -2,7 +2,7 @@
 import kafkajsErrors from 'kafkajs/src/protocol/error.js'
 import type { KafkaLog } from '../core/definition.ts'
 import { position } from '../core/event.ts'
-import { BEGIN_ANEW, TidemarkError } from '../errors.ts'
+import { BEGIN_ANEW, regroupOr, TidemarkError } from '../errors.ts'
 import type { ConnectionFailure } from './connection-failure.ts'
 import { principalOf } from './security.ts'
 
@@ -128,7 +128,7 @@ export function partitionsChanged(
   return new TidemarkError(
     'SOURCE_CHANGED',
     `the topic ${topic} had ${counts.was} partitions and has ${counts.is} now: keys go to other partitions than their state. What was read is committed. ` +
-      `Make a new topic with ${counts.is} partitions, copy what is needed of the old one into it by key, and ${BEGIN_ANEW}`,
+      regroupOr(`topic with ${counts.is} partitions`),
   )
 }
 
