@@ -6,7 +6,7 @@ import { TidemarkError } from '../errors.ts'
 import type { RunParts } from './parts.ts'
 import { isOutdated, keepReplaced, nothingHandedOver, nothingRegrouped } from './hand-over.ts'
 import type { PartitionState } from './ports.ts'
-import { fittingCheckpoints, handedOverState, restoreNewest } from './restore.ts'
+import { fittingCheckpoints, formerCheckpoints, handedOverState, restoreNewest } from './restore.ts'
 import type { Candidate, StateWish } from './restore.ts'
 import { retryForEver } from './retry.ts'
 
@@ -24,6 +24,7 @@ export async function openState(
   parts: RunParts,
   wish: StateWish,
 ): Promise<PartitionState | undefined> {
+  await bringBackFormer(parts, wish)
   let left = RESTORES_MAX
   for (;;) {
     const state = await openHere(parts, wish)
@@ -35,6 +36,25 @@ export async function openState(
     // One that was restored is as good as it gets; another process may have left less.
     left = isAlone ? 0 : left - 1
   }
+}
+
+/**
+ * An owner that comes into a generation on a machine without its state: what it stood at before is in a checkpoint. That is brought back
+ * first, so that it is kept for a rollback as any other is, and nothing is told that is from before it.
+ */
+async function bringBackFormer(parts: RunParts, wish: StateWish): Promise<void> {
+  const { checkpoints, handOvers, source } = parts
+  const { partition, signal, inheritance } = wish
+  const { handedOver } = inheritance
+  if (checkpoints === undefined || handOvers === undefined || handedOver === undefined) return
+  const find = async (): Promise<Candidate[]> => {
+    const kept = await handOvers.replaced(handedOver.generation).list(partition)
+    if (kept.length > 0 || (await parts.peekState(partition)) !== undefined) return []
+    return formerCheckpoints(parts, checkpoints, wish)
+  }
+  const what = `the state of ${source.topic}[${partition}] that is replaced`
+  const candidates = await retryForEver(find, { ...parts, signal, what })
+  if (candidates.length > 0) await restoreAlone(parts, { ...wish, candidates })
 }
 
 /** @throws what asking the store throws; the state is closed then, so that nobody waits for it */

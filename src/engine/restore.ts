@@ -8,6 +8,7 @@ import type { RunParts } from './parts.ts'
 import type { Checkpoint, CheckpointStore } from './checkpoint-port.ts'
 import { isOutdated } from './hand-over.ts'
 import type { Inheritance } from './hand-over.ts'
+import type { StateHead } from './ports.ts'
 import { retryForEver } from './retry.ts'
 import type { RetryContext } from './retry.ts'
 
@@ -32,16 +33,41 @@ export interface Candidate {
 }
 
 /** Those that fit, the newest first, of which at least `offsetMin` is the next offset. */
-export async function fittingCheckpoints(
-  { log, pipeline, source }: RunParts,
+export function fittingCheckpoints(
+  parts: RunParts,
   store: CheckpointStore,
   wish: StateWish & { readonly offsetMin: number },
+): Promise<Candidate[]> {
+  return candidatesIn(
+    parts,
+    store,
+    wish,
+    ({ nextOffset, generation }) =>
+      nextOffset >= wish.offsetMin && !isOutdated(generation, wish.inheritance),
+  )
+}
+
+/** What a hand-over replaced, where nobody has come into its generation yet: the newest first. */
+export async function formerCheckpoints(
+  parts: RunParts,
+  store: CheckpointStore,
+  wish: StateWish,
+): Promise<Candidate[]> {
+  const isFormer = ({ generation }: StateHead): boolean => isOutdated(generation, wish.inheritance)
+  const all = await store.list(wish.partition)
+  return all.every(({ head }) => isFormer(head)) ? candidatesIn(parts, store, wish, isFormer) : []
+}
+
+async function candidatesIn(
+  { log, pipeline, source }: RunParts,
+  store: CheckpointStore,
+  wish: StateWish,
+  isWanted: (head: StateHead) => boolean,
 ): Promise<Candidate[]> {
   const all = await store.list(wish.partition)
   const fitting = all.filter((checkpoint) => {
     const { id, head } = checkpoint
-    if (head.nextOffset < wish.offsetMin || isOutdated(head.generation, wish.inheritance))
-      return false
+    if (!isWanted(head)) return false
     const misfit = whyUnfit(checkpoint, pipeline.name, wish)
     if (misfit === undefined) return true
     const at = `${source.topic}[${wish.partition}]`

@@ -175,6 +175,23 @@ describe('a state that is handed over', () => {
     await rig.expectTheLaw()
   })
 
+  test('is taken by an owner that has lost its machine as by any other: what a checkpoint has of its state is kept', async () => {
+    const rig = openRig()
+    rig.checkpoints = rig.handOvers?.states('checkpoints')
+    const location = { kind: 'directory', directory: 'checkpoints' } as const
+    const checkpoints = { location, everyMs: 600_000, keep: 1, keepForMs: 0 }
+    rig.pipeline = { ...rig.pipeline, checkpoints }
+    appendDays(rig, DAYS)
+    await rig.runToEnd()
+    await publish(rig, states(await handOverState(rig, DAYS.slice(0, 2))))
+    rig.disks[0] = new MemoryDisk()
+    await rig.runToEnd()
+    const kept = await rig.handOvers?.replaced(2).list(0)
+    expect(kept?.map(({ head }) => [head.generation, head.nextOffset])).toEqual([[1, 10]])
+    expect(rig.told.join('\n')).toMatch(/reading on at offset 10.*reading on at offset 4/s)
+    await rig.expectTheLaw()
+  })
+
   test('is told anew, all of it, to a store that comes back from before it', async () => {
     const rig = openRig()
     // Nothing of `old` is left in any window: neither its offset nor its days would bring it up again.

@@ -73,6 +73,7 @@ describe.skipIf(obstacle !== undefined)(`generations in S3 ${obstacle ?? ''}`, (
     })
 
     await shop.json('replay', 'publish', id, '--yes', ...changed)
+    loseMachine()
     await produce(1)
     await runToEnd('new.yaml')
     loseMachine()
