@@ -22,7 +22,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/integration/**', 'test/properties/**', 'test/sim/seeds.test.ts'],
           maxWorkers: ALL_CORES,
-          testTimeout: 10_000,
+          testTimeout: 30_000,
         },
       },
       {

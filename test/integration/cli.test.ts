@@ -2,7 +2,7 @@
 import { appendFileSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CliDirectory } from '../support/cli-process.ts'
-import type { Ended } from '../support/cli-process.ts'
+import type { Ended, Started } from '../support/cli-process.ts'
 
 function json(ended: Ended): unknown {
   return JSON.parse(ended.stdout)
@@ -213,6 +213,8 @@ describe('a run that is told to stop', () => {
 describe.concurrent('exit codes and what is told', () => {
   const empty = new CliDirectory()
   const broken = new CliDirectory()
+  /** Goes on trying for a while, beside the other tests. */
+  let unreachable: Started
 
   beforeAll(async () => {
     await broken.run('init')
@@ -232,6 +234,7 @@ describe.concurrent('exit codes and what is told', () => {
       broken.path('redis.yaml'),
       text.replace(/leveldb: [^\s}]+/, 'redis: "${REDIS_URL}"'),
     )
+    unreachable = broken.start(['run', '-f', 'kafka.yaml'])
   })
 
   afterAll(() => {
@@ -283,7 +286,7 @@ describe.concurrent('exit codes and what is told', () => {
   })
 
   test('brokers that cannot be reached end a start with what to check', async () => {
-    const { code, stderr } = await broken.run('run', '-f', 'kafka.yaml')
+    const { code, stderr } = await unreachable.ended
     expect(code).toBe(1)
     expect(stderr).toContain('SOURCE_UNREADABLE')
     expect(stderr).toContain('127.0.0.1:1')
