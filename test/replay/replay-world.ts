@@ -2,7 +2,6 @@
  * A live pipeline in memory and replays beside it: planned from what its states know, run to the side, compared with the oracle. The
  * log may have lost its beginning, and a run may be killed at any durable effect.
  */
-import { createHash } from 'node:crypto'
 import type { CheckpointStore } from '../../src/engine/checkpoint-port.ts'
 import { readRecords } from '../../src/engine/hand-over.ts'
 import { replayPlace } from '../../src/engine/hand-over-port.ts'
@@ -13,7 +12,6 @@ import { openHandOvers } from '../../src/cli/open-hand-overs.ts'
 import { parseSlot } from '../../src/core/dirty-slot.ts'
 import type { Pipeline, ViewDefinition } from '../../src/core/definition.ts'
 import { recordText } from '../../src/core/generation.ts'
-import type { Value } from '../../src/core/value.ts'
 import type { RecordSource } from '../../src/engine/ports.ts'
 import { createDecoder } from '../../src/format/decoder.ts'
 import { MemoryGenerations } from '../../src/memory/generations.ts'
@@ -22,13 +20,12 @@ import { MemoryBucket, MemoryFiles, MemoryObjectStorage } from '../../src/memory
 import { diskOf, MemoryDisk, MemoryPartitionState } from '../../src/memory/state.ts'
 import { MemoryTables } from '../../src/memory/tables.ts'
 import type { PartitionKnowledge } from '../../src/replay/knowledge.ts'
-import type { TileTables } from '../../src/replay/load-tiles.ts'
 import { Pace } from '../../src/replay/pace.ts'
 import { planReplay } from '../../src/replay/plan-replay.ts'
 import type { PlannedReplay } from '../../src/replay/plan-replay.ts'
 import type { ReplayRequest } from '../../src/replay/plan-scope.ts'
 import type { ReplayPlan } from '../../src/replay/plan.ts'
-import type { ReplayResult, StagedTable } from '../../src/replay/records.ts'
+import type { ReplayResult } from '../../src/replay/records.ts'
 import { runReplay } from '../../src/replay/run.ts'
 import type { ReplayParts } from '../../src/replay/run-parts.ts'
 import type { LiveCopy } from '../../src/replay/start-parts.ts'
@@ -44,6 +41,7 @@ import { memoryRecord, MemoryRejects, readSinks, World } from '../support/engine
 import type { RawPartition } from '../support/raw-record.ts'
 import { stagedDifferences } from '../support/staged-differences.ts'
 import { SILENT } from '../support/silent-log.ts'
+import { stagedIn, tilesIn } from './memory-tables.ts'
 
 /** Of one replay: what survives its processes. */
 export interface ReplayPlace {
@@ -216,12 +214,12 @@ export class ReplayWorld {
           checkpoints: this.checkpoints,
           handOvers: this.handOvers,
           tables: crashingTables(place.tables, crash),
-          tiles: this.#tiles(),
+          tiles: tilesIn(live.tables),
           live: () => Promise.resolve(undefined),
           milestones: async (partition) =>
             (await this.knowledge())[partition]?.state?.milestones ?? [],
           records: await readRecords(live.generations),
-          staged: () => Promise.resolve(this.#staged(plan, place)),
+          staged: () => Promise.resolve(stagedIn(place.tables, plan)),
           rejects: crashingRejects(place.rejects, crash),
           clock,
           log: SILENT,
@@ -246,43 +244,6 @@ export class ReplayWorld {
       },
       [Symbol.asyncDispose]: () => Promise.resolve(),
     }
-  }
-
-  #tiles(): TileTables {
-    const { tables } = this.live
-    return {
-      firstDay: (view, partition) => {
-        const rows = tables.rows(`${view.tableName}__tiles`)
-        const days = rows.filter((each) => each.partition === partition).map(({ day }) => day)
-        return Promise.resolve(days.length === 0 ? undefined : Math.min(...days))
-      },
-      async *rows(view, partition, day) {
-        const rows = tables
-          .rows(`${view.tableName}__tiles`)
-          .filter((each) => each.partition === partition && each.day === day)
-        await Promise.resolve()
-        yield rows.map(({ row, generation }) => ({
-          entity: view.entityColumns.map(({ name }) => row.get(name) as Value),
-          offset: Number(row.get('_offset')),
-          tile: row.get('_tile') as Uint8Array,
-          generation,
-        }))
-      },
-    }
-  }
-
-  #staged({ views }: ReplayPlan, { tables }: ReplayPlace): StagedTable[] {
-    const names = views.map((title) => title.replace('@', '_v'))
-    return names
-      .flatMap((name) => [name, `${name}__tiles`])
-      .map((name) => {
-        const rows = tables.rows(name).map(({ day, partition, row }) => {
-          const values = [...row].filter(([column]) => column !== '_known_at' && column !== '_run')
-          return JSON.stringify([day, partition, values.map(([, value]) => cellText(value))])
-        })
-        const checksum = createHash('sha256').update(rows.sort().join('\n')).digest('hex')
-        return { name, days: undefined, files: 0, rows: rows.length, checksum }
-      })
   }
 
   /** The consumer that took the states over, with the tables as they are once the staged days are swapped in. */
@@ -350,13 +311,4 @@ function sameLog(log: RecordSource): RecordSource {
       return wrap(reader, { identity: () => Promise.resolve(undefined) })
     },
   })
-}
-
-function cellText(value: unknown): string {
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
-  return typeof value === 'bigint'
-    ? `${value}n`
-    : Object.is(value, -0)
-      ? '-0'
-      : JSON.stringify(value)
 }
