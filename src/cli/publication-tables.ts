@@ -32,10 +32,10 @@ export function openPublicationTables({ tables, staged }: ReplayedTables): Publi
     },
     staged: async (replay, name) => {
       const source = staged(replay).table(name)
-      const exists = await source.log.latest((snapshot) => snapshot !== undefined)
-      if (!exists) return undefined
+      const version = await source.log.latest((snapshot) => snapshot?.version)
+      if (version === undefined) return undefined
       const { files, rows } = await stagedSource(source, stagingFolder(replay), () => true)
-      return { files: files.length, rows }
+      return { files: files.length, rows, version }
     },
     publish: async (order) => {
       const { table, replay, covers } = order

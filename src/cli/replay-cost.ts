@@ -48,7 +48,10 @@ export function costOf(
   }
 }
 
-function speedOf(replays: readonly Replay[]): Pick<ReplayCost, 'recordsPerSecond' | 'measuredBy'> {
+/** Of the last ones. */
+export function speedOf(
+  replays: readonly Replay[],
+): Pick<ReplayCost, 'recordsPerSecond' | 'measuredBy'> {
   const runs = replays.flatMap(({ plan: { id }, result }) => {
     const records = result?.partitions.reduce((total, each) => total + each.records, 0) ?? 0
     return result && records > 0 && result.seconds > 0 ? [{ id, result, records }] : []

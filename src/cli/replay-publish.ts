@@ -12,13 +12,18 @@ import { confirm } from './confirm.ts'
 import { openPublication } from './open-publication.ts'
 import type { OpenReplays } from './open-replays.ts'
 import { followWithExports } from './follow-exports.ts'
+import { behindOf, behindWords, catchUp } from './replay-behind.ts'
+import type { Behind } from './replay-behind.ts'
 import { judgeReplay } from './replay-gates.ts'
+import { lockReplay } from './replay-lock.ts'
 import { countWords, dayWords, plural } from './words.ts'
 
 export interface PublishWishes {
   /** By default that of the plan. */
   readonly reason: string | undefined
   readonly force: boolean
+  /** Runs it on to the present end of the log first. */
+  readonly catchUp: boolean
   readonly dryRun: boolean
   /** Ends what was killed and cannot come to its end, since files are gone. */
   readonly abandon: boolean
@@ -31,14 +36,18 @@ interface Opened {
   readonly opened: OpenedParts
 }
 
-/** Tells what came of it on stdout, and fails where it was declined. @throws USAGE, REPLAY_REFUSED, TABLE_*, CHECKPOINT_* */
+/** Tells what came of it on stdout, and fails where it was declined; undefined: stopped before it had caught up. @throws USAGE, REPLAY_REFUSED, TABLE_*, CHECKPOINT_* */
 export async function publishPlanned(
   call: Call<unknown>,
   { open, opened }: Opened,
   id: string,
-  { reason, force, dryRun, abandon, yes }: PublishWishes,
-): Promise<PublishOutcome> {
-  const { plan } = await open.replays.get(id)
+  { reason, force, catchUp: catchesUp, dryRun, abandon, yes }: PublishWishes,
+): Promise<PublishOutcome | undefined> {
+  if (catchesUp && !dryRun && !(await caughtUp(call, { open, opened }, id))) return undefined
+  await using _ = await lockReplay(open.pipeline, id, 'published')
+  const replay = await open.replays.get(id)
+  const { plan } = replay
+  let behind: Behind | undefined
   using progress = call.progress('publish')
   const views = planViews(open.pipeline)
   const outcome = await publishReplay(openPublication(open, opened, call), id, {
@@ -54,8 +63,11 @@ export async function publishPlanned(
         onProgress: (done, total) =>
           progress.update(done, total, `${countWords(done)} rows looked at`),
       }),
-    confirm: (preview) => {
+    confirm: async (preview) => {
       if (!yes) printPublish(call, preview)
+      behind = await behindOf(call, { open, opened }, replay)
+      const words = behind && behindWords(replay, behind)
+      if (words !== undefined) call.tell(words)
       return confirm(call, 'Publish?', { yes })
     },
     onProgress: (table, copied, files) =>
@@ -63,10 +75,23 @@ export async function publishPlanned(
   })
   if (outcome.kind === 'published' || outcome.kind === 'finished')
     await followWithExports(call, open, { plan })
-  if (call.json) call.out.json({ replay: id, ...publishData(outcome) })
+  if (outcome.kind === 'dry run') {
+    behind = await behindOf(call, { open, opened }, replay)
+    const words = behind && behindWords(replay, behind)
+    if (words !== undefined) call.tell(words)
+  }
+  if (call.json) call.out.json({ replay: id, ...publishData(outcome), behind: behind ?? null })
   else tellPublished(call, id, outcome)
   if (outcome.kind === 'declined') call.fail(1)
   return outcome
+}
+
+async function caughtUp(call: Call<unknown>, parts: Opened, id: string): Promise<boolean> {
+  using interrupt = call.interrupt()
+  const pace = { zone: parts.open.pipeline.time.zone }
+  const { signal } = interrupt
+  const wishes = { pace, parallel: undefined, workers: undefined, signal }
+  return await catchUp(call, parts, id, wishes)
 }
 
 export interface RollbackWishes {

@@ -9,6 +9,7 @@ import type { OpenedParts } from './compose.ts'
 import { openReplayRun } from './open-replay-run.ts'
 import type { OpenReplays } from './open-replays.ts'
 import { coresWorthwhile, runWithWorkers } from './replay-workers.ts'
+import { lockReplay } from './replay-lock.ts'
 import { addCounts } from './run-summary.ts'
 import { reasonOf } from './status.ts'
 import { countWords, durationWords } from './words.ts'
@@ -31,6 +32,7 @@ export async function runPlannedReplay(
   { plan }: Pick<Replay, 'plan'>,
   wishes: ReplayRunWishes,
 ): Promise<ReplayResult | undefined> {
+  await using _ = await lockReplay(replays.pipeline, plan.id, 'run')
   const { clock } = call
   const parts = await openReplayRun(replays, plan, opened, call)
   const parallel = Math.min(wishes.parallel ?? PARALLEL_MAX, Math.max(1, plan.partitions.length))
@@ -54,7 +56,9 @@ export async function runPlannedReplay(
     log: call.log,
   })
   if (result === undefined) return undefined
-  await replays.replays.putResult(plan.id, result)
+  // One that has gone on since its end counts all that it has read.
+  const before = (await replays.replays.get(plan.id)).result?.seconds ?? 0
+  await replays.replays.putResult(plan.id, { ...result, seconds: before + result.seconds })
   const { run, seconds, partitions, tables } = result
   await replays.replays.audit(plan.id, {
     ...replays.stamp(plan.audit.reason),

@@ -70,7 +70,7 @@ export async function goThrough(call: Call<StepsOptions>, steps: PlannedSteps): 
     call.tell('there is nothing to publish')
     return
   }
-  const none = { reason: undefined, force: false, dryRun: false, abandon: false }
+  const none = { reason: undefined, force: false, catchUp: true, dryRun: false, abandon: false }
   await publishPlanned(call, { open, opened }, id, { ...none, yes })
 }
 

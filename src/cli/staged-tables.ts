@@ -31,6 +31,7 @@ export async function stagedTables(
       days: days.length === 0 ? undefined : { first: Math.min(...days), last: Math.max(...days) },
       files: files.length,
       rows,
+      ...(side.version === undefined ? {} : { version: side.version }),
       checksum: await checksumOf(side, database),
     })
   }

@@ -27,14 +27,7 @@ export async function checkPublishable(
     )
   checkBase(replay, records)
   await checkStates(parts, replay, result)
-  for (const table of result.tables) {
-    const found = await parts.tables.staged(id, table.name)
-    if (found?.files === table.files && found.rows === table.rows) continue
-    throw refusedPublish(
-      id,
-      `its staging table ${table.name} has ${found?.rows ?? 'no'} rows, and had ${table.rows} when it was run. Run it again: \`tidemark replay run ${id}\``,
-    )
-  }
+  await checkStaged(parts, id, result)
   const accepted = acceptedOf(record.amendments)
   if (accepted.length > 0 && (await parts.amended.get(accepted)) === undefined)
     throw refusedPublish(
@@ -42,6 +35,26 @@ export async function checkPublishable(
       `the late records that it accepts are missing (${parts.amended.place(accepted)}). Plan it again, while the late ledger has them: \`tidemark late heal\``,
     )
   return result
+}
+
+/** What was staged is what the result tells of: nobody has deleted any of it, and no run has gone on since. */
+async function checkStaged(
+  { tables }: PublicationParts,
+  id: string,
+  result: ReplayResult,
+): Promise<void> {
+  for (const { name, files, rows, version } of result.tables) {
+    const found = await tables.staged(id, name)
+    const hasRows = found?.files === files && found.rows === rows
+    if (hasRows && (version === undefined || found.version === version)) continue
+    const what = hasRows
+      ? 'was written again since'
+      : `has ${found?.rows ?? 'no'} rows, and had ${rows} when it was run`
+    throw refusedPublish(
+      id,
+      `its staging table ${name} ${what}. Run it again: \`tidemark replay run ${id}\``,
+    )
+  }
 }
 
 /** What was planned for must still be so: records of the log would be judged otherwise, or columns be others. */

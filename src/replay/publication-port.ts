@@ -35,7 +35,9 @@ export interface PublicationTables {
   staged(
     replay: string,
     table: string,
-  ): Promise<{ readonly files: number; readonly rows: number } | undefined>
+  ): Promise<
+    { readonly files: number; readonly rows: number; readonly version: number } | undefined
+  >
   /** Staged files come into a table, which is made where there is none. */
   publish(order: SwapOrder): Promise<Swap>
   /** The table says again what it said before the first transaction of generation `before`; undefined: there was none yet. */

@@ -52,6 +52,8 @@ export interface StagedTable {
   readonly days: DayRange | undefined
   readonly files: number
   readonly rows: number
+  /** Of its log: a run that goes on changes it. */
+  readonly version?: number
   /** Hex, of all values but provenance: equal where the rows are. */
   readonly checksum: string
 }

@@ -190,12 +190,21 @@ export class ReplayWorld {
   async run(
     plan: ReplayPlan,
     place: ReplayPlace,
-    { crash = new CrashPoint(Infinity), fetchRecords = (): number => 7, parallel = 2 } = {},
+    {
+      crash = new CrashPoint(Infinity),
+      fetchRecords = (): number => 7,
+      parallel = 2,
+      /** Of each partition: what the log has by then. */
+      records: end = Infinity,
+    } = {},
   ): Promise<ReplayResult | undefined> {
     const { live, pipeline } = this
     const { clock } = live
     const log = this.partitions.map(({ records }) =>
-      records.filter(({ offset }) => offset >= this.logStart).map(memoryRecord),
+      records
+        .slice(0, end)
+        .filter(({ offset }) => offset >= this.logStart)
+        .map(memoryRecord),
     )
     try {
       return await runReplay(

@@ -7,6 +7,7 @@ import { expect } from 'vitest'
 import type { StartKind } from '../../src/replay/choose-start.ts'
 import { TidemarkError } from '../../src/errors.ts'
 import type { ReplayPlan } from '../../src/replay/plan.ts'
+import type { ReplayResult } from '../../src/replay/records.ts'
 import { CrashPoint } from '../support/crash.ts'
 import { pipelineText, scenarios, type Scenario } from '../support/random-log.ts'
 import { resolveText } from '../support/resolve-text.ts'
@@ -81,6 +82,34 @@ test.prop([scenarios(), fc.integer({ min: 5, max: 50 }), fc.nat(99), fc.constant
   },
   TIMEOUT_MS,
 )
+
+test.prop([scenarios(), fc.integer({ min: 5, max: 50 }), fc.nat(99), fc.constantFrom(...KINDS)], {
+  numRuns: 25,
+})(
+  'run again after its end it goes on to the present end: what it stages and hands over is that of one run',
+  async (scenario, ranTo, place, kind) => {
+    const world = await worldOf(scenario, ranTo / 2)
+    const plan = await planned(world, kind, place)
+    if (plan?.handsOver !== true) return
+    const again = world.place()
+    for (const records of [ranTo, ranTo]) await world.run(plan, again, { records })
+    await world.run(plan, again, { records: ranTo + 9, crash: new CrashPoint(place % 40) })
+    const result = await world.run(plan, again)
+    expect(result && (await world.differences(plan, again, result))).toBe('')
+    const next = await world.handedOver(plan, again, scenario.partitions)
+    const whole = await world.run(plan, world.place())
+    expect(comparable(result)).toEqual(comparable(whole))
+    await next.run()
+    expect(await world.differencesFrom(plan.staged.first, next, scenario.partitions)).toBe('')
+  },
+  TIMEOUT_MS,
+)
+
+/** Without what says when and by whom. */
+function comparable(result: ReplayResult | undefined): unknown {
+  const partitions = result?.partitions.map(({ checkpoint: _, ...rest }) => rest)
+  return { tables: result?.tables, partitions }
+}
 
 const deaths = fc.array(fc.record({ after: fc.nat(40), afterEffect: fc.boolean() }), {
   minLength: 1,

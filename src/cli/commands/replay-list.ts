@@ -9,6 +9,7 @@ import { confirm } from '../confirm.ts'
 import { replayDirectory } from '../open-replay-run.ts'
 import { openReplays } from '../open-replays.ts'
 import { listReplays, showReplay } from '../replay-list.ts'
+import { lockReplay } from '../replay-lock.ts'
 import { bytesWords, plural } from '../words.ts'
 
 export function replayListCommand(): Command {
@@ -55,6 +56,7 @@ async function discard(call: Call<DiscardOptions>, id: string): Promise<void> {
   const pipeline = await call.pipeline()
   await using opened = new OpenedParts()
   const open = await openReplays(pipeline, opened, call)
+  await using _ = await lockReplay(pipeline, id, 'discarded')
   const discarded = await discardReplay(open, id, {
     stamp: open.stamp(reason),
     confirm: ({ files, bytes, published }) => {

@@ -9,6 +9,7 @@ interface PublishCommandOptions {
   readonly reason?: string
   readonly force?: true
   readonly abandon?: true
+  readonly catchUp?: true
   readonly dryRun?: true
   readonly yes?: true
 }
@@ -27,6 +28,10 @@ export function replayPublishCommand(): Command {
   })
     .argument('<id>', 'of a replay that was run: `tidemark replay list` shows them')
     .option('--reason <text>', 'why, for the audit trail (default: that of the plan)')
+    .option(
+      '--catch-up',
+      'run it on to the present end of the log first, so that consumers have little to read again',
+    )
     .option('--force', 'publish although a gate failed; recorded')
     .option(
       '--abandon',
@@ -36,13 +41,14 @@ export function replayPublishCommand(): Command {
     .option('--yes', 'do not ask')
     .action(
       action<PublishCommandOptions, [id: string]>(async (call, id) => {
-        const { reason, force, dryRun, abandon, yes } = call.options
+        const { reason, force, catchUp, dryRun, abandon, yes } = call.options
         const pipeline = await call.pipeline()
         await using opened = new OpenedParts()
         const open = await openReplays(pipeline, opened, call)
         await publishPlanned(call, { open, opened }, id, {
           reason,
           force: force === true,
+          catchUp: catchUp === true,
           dryRun: dryRun === true,
           abandon: abandon === true,
           yes: yes === true,

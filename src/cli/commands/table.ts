@@ -51,7 +51,7 @@ function vacuum(): Command {
     summary: 'delete files that no reader needs any more',
     description:
       'Deletes files that were replaced longer ago than the grace time, and old pieces of the log; time travel ends there, and a replay can no ' +
-        'longer be taken back. Waits for a publish or rollback that has not come to its end.',
+      'longer be taken back. Waits for a publish or rollback that has not come to its end.',
     examples: [['tidemark table vacuum --grace 7d', 'readers may be a week old']],
   })
     .argument('[view]', 'name of a view; all of them by default')
