@@ -72,7 +72,7 @@ export const HAND_OVER_MUTATIONS: readonly SimulatedMutation[] = [
     edits: [
       edit(
         'src/replay/fold-partition.ts',
-        'writes: { ...plan.staged, views: new Set(plan.views) },',
+        'writes: { ...stagedDays(plan, partition), views: new Set(plan.views) },',
         'writes: { ...plan.staged, last: plan.staged.last - 1, views: new Set(plan.views.slice(1)) },',
       ),
     ],

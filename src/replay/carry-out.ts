@@ -8,7 +8,7 @@ import { regroupedBy } from './plan.ts'
 import type { AuditStamp, DayRange } from './plan.ts'
 import type { PublicationParts, Swap, SwapOrder, SwapOutcome } from './publication-port.ts'
 import type { Replay } from './records.ts'
-import { stagedPlaces } from './staged.ts'
+import { stagedDays, stagedPlaces } from './staged.ts'
 import type { Place } from './staged.ts'
 import { isFinished, undoneBy } from './standing.ts'
 import type { Made } from './standing.ts'
@@ -64,17 +64,16 @@ function orderOf(
     did === 'publish'
       ? new Map([...resetPartitions(replay, records), ...regroupedPartitions(replay)])
       : new Map<number, DayIndex>()
-  const { first } = replay.plan.staged
+  const { plan } = replay
+  const isReset = ({ partition, day }: Place): boolean =>
+    reset.has(partition) && day >= stagedDays(plan, partition).first
   return {
     table,
     generation,
     slots,
     replay: made.replay,
     // A state that is taken back closes days anew that none of the replay's files is of.
-    covers:
-      did === 'rollback' && !isOwn
-        ? () => true
-        : (place) => staged(place) || (reset.has(place.partition) && place.day >= first),
+    covers: did === 'rollback' && !isOwn ? () => true : (place) => staged(place) || isReset(place),
     ...(reset.size === 0 ? {} : { complete: reset }),
     leavesGone,
     onProgress: (copied, files) => onProgress?.(table, copied, files),

@@ -10,6 +10,7 @@ import { pacedSource } from './pace.ts'
 import type { Pace } from './pace.ts'
 import type { PartitionReplay } from './plan.ts'
 import type { PartitionReplayProgress, PartitionWatch, ReplayParts } from './run-parts.ts'
+import { stagedDays } from './staged.ts'
 
 /** Nobody waits for a commit of a replay: larger ones cost less, and a kill repeats a few seconds at most. */
 export const COMMIT = {
@@ -44,7 +45,7 @@ export async function foldPartition(
     {
       untilEnd: true,
       partitions: [partition],
-      writes: { ...plan.staged, views: new Set(plan.views) },
+      writes: { ...stagedDays(plan, partition), views: new Set(plan.views) },
       signal,
       onProgress: ({ partitions: [now] }) => {
         if (now) onProgress?.({ ...told(now), endOffset: end, phase: phaseOf(now, idsOnly) })

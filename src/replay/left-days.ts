@@ -6,6 +6,7 @@ import type { DayIndex } from '../core/day.ts'
 import type { GenerationRecord } from '../core/generation.ts'
 import type { DayRange } from './plan.ts'
 import type { Replay } from './records.ts'
+import { stagedDays } from './staged.ts'
 import { allMade, isFinished, standingGenerations } from './standing.ts'
 import type { Made } from './standing.ts'
 import { isOfTiles, tablesOf } from './table-names.ts'
@@ -61,8 +62,12 @@ function isCountedAgain(
     if (made?.did !== 'publish' || made.generation <= by.generation) return false
     const replay = replays.find(({ plan }) => plan.id === made.replay)
     if (replay === undefined || !isFinished(replay, made)) return false
-    const { staged, views } = replay.plan
-    const isOf = views.some((title) => tablesOf(title).includes(table))
-    return isOf && staged.first <= first && staged.last >= last
+    const { plan } = replay
+    const isOf = plan.views.some((title) => tablesOf(title).includes(table))
+    const isWhole = plan.partitions.every(({ partition }) => {
+      const days = stagedDays(plan, partition)
+      return days.first <= first && days.last >= last
+    })
+    return isOf && isWhole
   })
 }

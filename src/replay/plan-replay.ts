@@ -32,7 +32,7 @@ export function planReplay(request: ReplayRequest, facts: ReplayFacts): PlannedR
   const scope = scopeOf(request, facts)
   const starts = facts.partitions.map((known) => ({
     partition: known.partition,
-    ...chooseStart(known, scope.needs(known, scope.staged.first)),
+    ...chooseStart(known, scope.needs(known, scope.stagedFirst(known))),
   }))
   if (starts.some(({ start }) => start === undefined))
     throw unreachable(request, facts, { scope, starts })
@@ -42,7 +42,9 @@ export function planReplay(request: ReplayRequest, facts: ReplayFacts): PlannedR
     const start = starts[index]?.start ?? { kind: 'origin', offset: 0 }
     const stop = handsOver ? undefined : stopAfter(known, staged.last, scope.policy)
     const records = recordsBetween(known, start, stop)
-    return { partition: known.partition, start, stop, records }
+    const stagedFirst = scope.stagedFirst(known)
+    const apart = stagedFirst === staged.first ? {} : { stagedFirst }
+    return { partition: known.partition, start, stop, ...apart, records }
   })
   const plan: ReplayPlan = {
     format: 1,
@@ -127,7 +129,7 @@ function unreachable(
   { partitions }: ReplayFacts,
   { scope, starts }: { readonly scope: Scope; readonly starts: PlannedReplay['starts'] },
 ): TidemarkError {
-  const { staged } = scope
+  const { staged, range } = scope
   const lines = starts
     .filter(({ start }) => start === undefined)
     .slice(0, 8)
@@ -136,7 +138,12 @@ function unreachable(
       ...[...refused].map(([kind, reason]) => `    from ${KIND_WORDS[kind]}: ${reason}`),
     ])
   const possible = firstPossible(staged.first, (first) =>
-    partitions.every((known) => chooseStart(known, scope.needs(known, first)).start !== undefined),
+    partitions.every((known) => {
+      // What a partition needs before the range it needs whatever the range is.
+      const own = scope.stagedFirst(known)
+      const from = own < range.first ? own : first
+      return chooseStart(known, scope.needs(known, from)).start !== undefined
+    }),
   )
   const other = wanted === undefined ? '' : 'another --start (auto is the one that reads least), '
   const later =

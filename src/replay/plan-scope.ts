@@ -59,6 +59,8 @@ export interface Scope {
   readonly handsOverBecause: string | undefined
   readonly change: Change
   readonly policy: RangePolicy
+  /** First day of which a partition has to stage rows. */
+  stagedFirst(known: PartitionKnowledge): DayIndex
   needs(known: PartitionKnowledge, first: DayIndex): StartNeeds
 }
 
@@ -88,6 +90,11 @@ export function scopeOf(request: ReplayRequest, facts: ReplayFacts): Scope {
         last: OPEN_DAY,
       }
     : { first: range.first, last }
+  // Columns that are filled hold from one day on for all partitions.
+  const fills = replayedRecord(stored, wanted, { fillsColumns: true }).kind !== 'same'
+  const isApart = isOpen && !judgesAnew && !fills
+  const stagedFirst = (known: PartitionKnowledge): DayIndex =>
+    isApart ? ownersNeed(range.first, [known], policy) : staged.first
   const longest = longestOf(wanted, views)
   const needs = (known: PartitionKnowledge, first: DayIndex): StartNeeds => ({
     calendar: policy.calendar,
@@ -113,7 +120,7 @@ export function scopeOf(request: ReplayRequest, facts: ReplayFacts): Scope {
     wanted: request.start,
     allowIncomplete: request.allowIncomplete,
   })
-  return { range, staged, views, handsOverBecause, change, policy, needs }
+  return { range, staged, views, handsOverBecause, change, policy, stagedFirst, needs }
 }
 
 export function policyOf({ time }: Pipeline): RangePolicy {

@@ -62,6 +62,11 @@ export interface PartitionReplay {
   readonly start: ReplayStart
   /** First offset that is not read; undefined: what is the end of the log when it runs. */
   readonly stop: number | undefined
+  /**
+   * First day of which it stages rows, where that is not the plan's: a partition that has been idle for long goes far back for itself, not
+   * for the others.
+   */
+  readonly stagedFirst?: DayIndex
   /** Records between start and stop; undefined where the log cannot tell. */
   readonly records: number | undefined
 }

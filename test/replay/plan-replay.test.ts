@@ -11,6 +11,7 @@ import { planReplay } from '../../src/replay/plan-replay.ts'
 import type { PlannedReplay } from '../../src/replay/plan-replay.ts'
 import type { ReplayFacts, ReplayRequest } from '../../src/replay/plan-scope.ts'
 import { OPEN_DAY } from '../../src/replay/plan.ts'
+import { stagedDays } from '../../src/replay/staged.ts'
 import type { PartitionReplay } from '../../src/replay/plan.ts'
 import { parseRange } from '../../src/replay/range.ts'
 import type { TypedRange } from '../../src/replay/range.ts'
@@ -247,6 +248,18 @@ describe('days that owners may still write', () => {
     const state = FORTY.state && { ...FORTY.state, dirty }
     const { handsOverBecause } = planned({ range: days, partitions: [{ ...FORTY, state }] })
     expect(handsOverBecause).toBe('partition 0 has still to write rows or tiles of 2024-03-21')
+  })
+
+  test('of a partition that ended a month ago are its own: the others do not go back for them', () => {
+    const idle = { ...knowledgeOf(eventsOf(10), POLICY), partition: 1 }
+    const result = planned({ range: { days: '2024-04-09' }, partitions: [FORTY, idle] })
+    // The newest event of partition 1 is of 03-10: 03-09 may still get records, by what its log says.
+    expect(days(result.plan.staged)).toBe('2024-03-09 .. end')
+    const [busy, alone] = result.plan.partitions
+    expect(busy && formatDay(stagedDays(result.plan, 0).first)).toBe('2024-04-08')
+    expect(alone && formatDay(stagedDays(result.plan, 1).first)).toBe('2024-03-09')
+    const [whole] = planned({ range: { days: '2024-04-09' } }).plan.partitions
+    expect(busy?.start).toEqual(whole?.start)
   })
 
   test('cannot be left out', () => {

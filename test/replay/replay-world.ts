@@ -29,6 +29,7 @@ import type { ReplayResult } from '../../src/replay/records.ts'
 import { runReplay } from '../../src/replay/run.ts'
 import type { ReplayParts } from '../../src/replay/run-parts.ts'
 import type { LiveCopy } from '../../src/replay/start-parts.ts'
+import { stagedDays } from '../../src/replay/staged.ts'
 import {
   CrashPoint,
   Crashed,
@@ -275,27 +276,29 @@ export class ReplayWorld {
 
   /** What the staged rows and tiles differ from what the oracle says of the days that the replay closed. */
   async differences(
-    { staged, views }: ReplayPlan,
+    plan: ReplayPlan,
     place: ReplayPlace,
     { partitions }: ReplayResult,
   ): Promise<string> {
-    const isStaged = ({ day, partition }: { day: number; partition: number }): boolean =>
-      day >= staged.first &&
-      day <= Math.min(staged.last, partitions[partition]?.closedDay ?? -Infinity)
+    const isStaged = ({ day, partition }: { day: number; partition: number }): boolean => {
+      const { first, last } = stagedDays(plan, partition)
+      return day >= first && day <= Math.min(last, partitions[partition]?.closedDay ?? -Infinity)
+    }
     const isWritten = ({ name, version }: ViewDefinition): boolean =>
-      views.includes(`${name}@${version}`)
+      plan.views.includes(`${name}@${version}`)
     const { online } = this.live
     const sinks = await readSinks({ online, pipeline: this.pipeline, ...place })
     return stagedDifferences(this.pipeline, this.partitions, { isStaged, isWritten }, sinks)
   }
 
-  /** The same of all views of a consumer from a day on. */
+  /** The same of all views of a consumer that took its states over. */
   async differencesFrom(
-    first: number,
+    plan: ReplayPlan,
     next: World,
     partitions: readonly RawPartition[],
   ): Promise<string> {
-    const isStaged = ({ day }: { day: number }): boolean => day >= first
+    const isStaged = ({ day, partition }: { day: number; partition: number }): boolean =>
+      day >= stagedDays(plan, partition).first
     return stagedDifferences(this.pipeline, partitions, { isStaged }, await next.sinks())
   }
 }
