@@ -14,7 +14,7 @@ import { recomputeJudged, type OracleResult } from '../test/support/oracle.ts'
 import { checkpointProblems } from './checkpoints.ts'
 import { droppedEntities, refusedElsewhere } from './former-generations.ts'
 import { milestoneProblems } from './milestones.ts'
-import { generationRecords } from './publish.ts'
+import { amendmentProblems, generationRecords } from './publish.ts'
 import { featureRows, tileRows } from './table-history.ts'
 import type { TableReaders } from './table-watch.ts'
 import { rowsTable, tilesTable } from './tables.ts'
@@ -59,6 +59,7 @@ export async function checkEnd(
     }),
     ...(await markerProblems(world, ends)),
     ...checkpointProblems(world),
+    ...amendmentProblems(world),
   ]
 }
 

@@ -88,3 +88,19 @@ export function publishGeneration(world: World): void {
   trace.note('operator', `*** generation ${generation} is published`)
   coverage.hit('fault generation published')
 }
+
+/** What a replay has amended holds on, until a rollback takes it back. */
+export function amendmentProblems(world: World): string[] {
+  const problems: string[] = []
+  for (let generation = 2; generation <= generationRecords(world).length; generation += 1) {
+    const [before, now] = [generation - 1, generation].map((each) =>
+      recordOfGeneration(world, each),
+    )
+    if (now?.handOver?.by?.did === 'rollback') continue
+    const kept = new Set(now?.amendments.map((one) => JSON.stringify(one)))
+    for (const one of before?.amendments ?? [])
+      if (!kept.has(JSON.stringify(one)))
+        problems.push(`generation ${generation} forgets the amendment ${JSON.stringify(one)}`)
+  }
+  return problems
+}

@@ -37,6 +37,46 @@ export const HAND_OVER_MUTATIONS: readonly SimulatedMutation[] = [
     ],
   },
   {
+    name: 'the scan of a new generation tells only what lies above the marker',
+    edits: [
+      edit(
+        'src/engine/online-follower.ts',
+        "reason === 'generation' || this.generation < generation",
+        "reason === 'generation' && this.generation > generation",
+      ),
+    ],
+  },
+  {
+    name: 'a swap replaces what owners of its generation have written meanwhile',
+    edits: [
+      edit(
+        SWAP_PLAN,
+        'const written = writtenSlots(request, context, { place, active })',
+        'const written = writtenSlots(request, context, { place, active }).slice(99)',
+      ),
+    ],
+  },
+  {
+    name: 'a swap takes away days that the replay has not closed',
+    edits: [
+      edit(
+        'src/replay/staged.ts',
+        'day <= (closed.get(partition) ?? -Infinity)',
+        'day <= (closed.get(partition) ?? -Infinity) + 999',
+      ),
+    ],
+  },
+  {
+    name: 'a late writer believes control of the next generation',
+    edits: [
+      edit(
+        'src/table/delta-table.ts',
+        'if (tableGeneration(snapshot) > generation) checkGeneration(name, snapshot, generation)',
+        'if (tableGeneration(snapshot) > generation + 99) checkGeneration(name, snapshot, generation)',
+      ),
+    ],
+  },
+  {
     name: 'a handed-over state is read on where the former owner stood',
     edits: [
       edit(

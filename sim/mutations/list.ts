@@ -2,6 +2,7 @@
  * Deliberate bugs of the kinds that real stream processors and their clients had. `npm run sim:mutations` plants them one by one
  * in a copy of the tree and lets the simulator run: a seed must fail. A unit test keeps each search text findable.
  */
+import { AMENDMENT_MUTATIONS } from './amendments.ts'
 import { CHECKPOINT_MUTATIONS } from './checkpoints.ts'
 import { HAND_OVER_MUTATIONS } from './hand-over.ts'
 import { LOG_MUTATIONS } from './log.ts'
@@ -17,4 +18,5 @@ export const SIMULATED_MUTATIONS: readonly SimulatedMutation[] = [
   ...TABLE_MUTATIONS,
   ...CHECKPOINT_MUTATIONS,
   ...HAND_OVER_MUTATIONS,
+  ...AMENDMENT_MUTATIONS,
 ]

@@ -99,6 +99,26 @@ export const STATE_MUTATIONS: readonly SimulatedMutation[] = [
     edits: [edit(BOUNDS, 'time.closedBy(horizonMs) + 1', 'time.closedBy(time.watermark) + 1')],
   },
   {
+    name: 'ids of the batch at hand are not looked at',
+    edits: [
+      edit(
+        'src/core/judge.ts',
+        'const before = seen.get(id) ?? known.get(id)',
+        'const before = known.get(id)',
+      ),
+    ],
+  },
+  {
+    name: 'an id is remembered under the first of its days',
+    edits: [
+      edit(
+        'src/core/judge.ts',
+        'seen.set(id, before === undefined ? bucket : Math.max(before, bucket))',
+        'seen.set(id, before === undefined ? bucket : before)',
+      ),
+    ],
+  },
+  {
     name: 'a changed definition is not refused',
     edits: [
       edit(
