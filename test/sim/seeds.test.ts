@@ -10,7 +10,7 @@ import { runSeed } from '../../sim/run-seed.ts'
 
 const FROM = 1
 const SAME_TWICE = 10
-/** Two and a half minutes on two cores where nothing else runs. */
+/** Less than two minutes on two cores where nothing else runs. */
 const TIMEOUT_MS = 10 * 60_000
 
 test('the same seed gives the same run, byte for byte', async () => {
