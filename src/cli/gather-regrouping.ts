@@ -28,14 +28,15 @@ const SAMPLED_RECORDS = 20_000
 
 /** @throws USAGE, REPLAY_REFUSED, SOURCE_* */
 export async function gatherRegrouping(
-  { options, clock, log, progress }: Call<RegroupingOptions>,
+  call: Call<RegroupingOptions>,
   facts: ReplayFacts,
   opened: OpenedParts,
 ): Promise<GatheredRegrouping> {
   const { pipeline } = facts
-  const source = opened.add(openSource(pipeline, { clock, log }))
-  const parts = { source, decoder: openDecoder(pipeline, { clock, log }) }
-  using bar = progress('plan')
+  const { options } = call
+  const source = opened.add(openSource(pipeline, call))
+  const parts = { source, decoder: openDecoder(pipeline, call) }
+  using bar = call.progress('plan')
   bar.update(0, 1, 'where old partitions end, and how keys are placed')
   const ends = await endsOf(parts, facts, options.oldEnds)
   const partitioner = await partitionerOf(parts, { facts, ends, named: options.partitioner })

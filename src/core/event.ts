@@ -2,6 +2,7 @@
  * Records and events, a batch at a time and by column: a batch of 20,000 records is a handful of arrays, not 20,000
  * objects. Nothing here owns bytes; positions point into the fetch's own buffer.
  */
+import type { DayIndex } from './day.ts'
 import type { Value } from './value.ts'
 
 /** Records of one partition in offset order; offsets may have gaps. All arrays have `count` entries. */
@@ -47,6 +48,12 @@ export interface EventBatch {
   readonly columns: readonly Column[]
   /** Record index -> what is wrong with it, for outcomes UNDECODABLE and BAD_TIMESTAMP. */
   readonly problems: ReadonlyMap<number, string>
+}
+
+/** An id of an event, and a bucket under which it was accepted, or was itself a duplicate. */
+export interface SeenId {
+  readonly id: string
+  readonly day: DayIndex
 }
 
 /** `topic[partition]@offset`, the way a position is printed everywhere. */

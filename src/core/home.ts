@@ -22,9 +22,9 @@ export function keyText(
 }
 
 /** Of keys as text. */
-export function homeOfText({ partitionOf }: Partitioner, partitions: number): HomeOf {
+export function homeOfText(partitioner: Partitioner, partitions: number): HomeOf {
   const utf8 = new TextEncoder()
-  return (text) => partitionOf(utf8.encode(text), partitions)
+  return (text) => partitioner.partitionOf(utf8.encode(text), partitions)
 }
 
 /** Of a view's entities. */

@@ -4,7 +4,7 @@
  */
 import type { ColumnSpec, RowBuffer } from '../core/columns.ts'
 import type { DayIndex } from '../core/day.ts'
-import type { EventBatch, RecordBatch } from '../core/event.ts'
+import type { EventBatch, RecordBatch, SeenId } from '../core/event.ts'
 import type { TimeState } from '../core/partition-time.ts'
 
 // --- the log -------------------------------------------------------------------------------------------------------
@@ -183,12 +183,6 @@ export interface StateCommit {
   /** Slots to mark, with the offset of the record that dirtied them last. */
   readonly dirty: ReadonlyMap<string, number>
   readonly cleared: readonly string[]
-}
-
-/** An id and a bucket under which it was accepted, or was itself a duplicate. */
-export interface SeenId {
-  readonly id: string
-  readonly day: DayIndex
 }
 
 export interface TileWrite extends TileKey {

@@ -6,12 +6,12 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { DayIndex } from '../core/day.ts'
+import type { SeenId } from '../core/event.ts'
 import type {
   EntityTiles,
   MaintenanceBounds,
   Milestone,
   PartitionState,
-  SeenId,
   SlotEntity,
   StateCommit,
   StateHead,

@@ -4,13 +4,13 @@
  */
 import { crc32c } from '../core/crc32c.ts'
 import type { DayIndex } from '../core/day.ts'
+import type { SeenId } from '../core/event.ts'
 import { compareText } from '../core/text.ts'
 import type {
   EntityTiles,
   MaintenanceBounds,
   Milestone,
   PartitionState,
-  SeenId,
   SlotEntity,
   StateCommit,
   StateFile,

@@ -137,10 +137,10 @@ async function prepareOld(
 /** @returns false where the log gives it from its origin on. @throws REPLAY_REFUSED */
 async function copyOld(parts: ReplayParts, partition: number, end: number): Promise<boolean> {
   const { plan } = parts
-  const { states, stateUpTo } = oldParts(parts)
-  await using copy = await stateUpTo(partition, end)
+  const old = oldParts(parts)
+  await using copy = await old.stateUpTo(partition, end)
   if (copy !== undefined) {
-    await states.restoreState(partition, copy.files())
+    await old.states.restoreState(partition, copy.files())
     return true
   }
   if (oldRecord(parts).regrouped === undefined) return false

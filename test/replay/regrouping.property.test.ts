@@ -12,7 +12,6 @@ import { planRegrouping } from '../../src/replay/plan-regrouping.ts'
 import type { ReplayPlan } from '../../src/replay/plan.ts'
 import { sinkDifferences } from '../support/compare-sinks.ts'
 import { CrashPoint } from '../support/crash.ts'
-import { readSinks } from '../support/engine-run.ts'
 import { judgePartition } from '../support/judge-oracle.ts'
 import type { JudgedRecord } from '../support/judge-oracle.ts'
 import { pipelineText, scenarios, type Scenario } from '../support/random-log.ts'
@@ -141,7 +140,7 @@ async function differences(
   next.online = world.live.online
   await next.run()
   const after = await next.sinks()
-  const before = await readSinks({ ...world.live, pipeline: world.pipeline })
+  const before = await world.live.sinks()
   const from = <T extends { readonly day: number }>(
     was: ReadonlyMap<string, readonly T[]>,
     is: ReadonlyMap<string, readonly T[]>,

@@ -24,7 +24,7 @@ export interface RegroupedLog {
 }
 
 export function recomputeRegrouped(pipeline: Pipeline, log: RegroupedLog): OracleResult {
-  const { old, parts, home, first } = log
+  const { old, parts, first } = log
   const judgedOld = old.map((partition) => judgePartition(pipeline, partition))
   const all = judgedOld.flatMap(({ judged }) => judged)
   const completeDays = judgedOld.flatMap(({ completeFrom }) => completeFrom ?? [])
@@ -32,7 +32,7 @@ export function recomputeRegrouped(pipeline: Pipeline, log: RegroupedLog): Oracl
     const { partition, records, origin } = part
     const added = judgeOn(pipeline, all, records)
     const moved = all
-      .filter((one) => one.outcome === 'accepted' && home(one) === partition)
+      .filter((one) => one.outcome === 'accepted' && log.home(one) === partition)
       .map((one) => ({ ...one, record: { ...one.record, offset: origin - 1 } }))
     const watermark = watermarkAfter(pipeline, [...all, ...added])
     const alone = judgePartition(pipeline, part)
