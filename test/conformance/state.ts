@@ -3,6 +3,7 @@
  * again, as a process would.
  */
 import { describe, expect, test } from 'vitest'
+import type { SeenId } from '../../src/core/event.ts'
 import type { Milestone, PartitionState } from '../../src/engine/ports.ts'
 import {
   ADVERSARIAL_ENTITIES,
@@ -121,6 +122,47 @@ function testCommits(create: Create): void {
     expect(await state.ids(['z', 'y', 'x', 'w'])).toEqual([3, 7, 5, undefined])
     await maintainAll(state, { forgetIdsBefore: 5, limit: 1 })
     expect(await state.ids(['x', 'y', 'z'])).toEqual([5, 7, undefined])
+  })
+
+  test('all ids come with all their buckets, a page at a time, whatever is in them', async () => {
+    const store = await create()
+    const ids = [...ADVERSARIAL_ENTITIES.slice(0, 20), 'x', 'y'].sort(byUtf8)
+    const seen = [-3, 0, 7].flatMap((day) => ids.map((id) => ({ id, day })))
+    {
+      await using state = await store.open()
+      await state.commit(stateCommit(1, { ids: seen.toReversed() }))
+    }
+    await using state = await store.open()
+    const found: SeenId[] = []
+    let after: SeenId | undefined
+    do {
+      const page = await state.scanIds(after, 5)
+      found.push(...page)
+      after = page.length < 5 ? undefined : page.at(-1)
+    } while (after !== undefined)
+    expect(found).toEqual(seen)
+    expect(await state.scanIds(undefined, 1_000)).toEqual(seen)
+  })
+
+  test('tiles and dirty slots of before the first record have the offset -1, also once they have settled', async () => {
+    const store = await create()
+    const dirty = new Map([['slot', -1]])
+    {
+      await using state = await store.open()
+      await state.commit(
+        stateCommit(0, { tiles: [tile('a', 5, -1), tile('a', 6, -1), tile('b', 9, -1)], dirty }),
+      )
+    }
+    await using state = await store.open()
+    const a = { slot: 0, entity: 'a' }
+    expect((await state.entities(0, [a]))[0]).toMatchObject({ offset: -1 })
+    await maintainAll(state, { ...NEVER, settleBefore: 8 })
+    expect((await state.entities(0, [a]))[0]).toMatchObject({ offset: -1 })
+    await maintainAll(state, { ...NEVER, settleBefore: 8, evictBefore: [6] })
+    expect((await state.entities(0, [a]))[0]).toMatchObject({ offset: -1, tiles: [{ day: 6 }] })
+    await state.commit(stateCommit(1, { tiles: [tile('a', 6, 0)] }))
+    expect((await state.entities(0, [a]))[0]).toMatchObject({ offset: 0 })
+    expect(await state.dirtySlots()).toEqual(dirty)
   })
 
   test('milestones come ascending by day, from a day on, and stay through all house-keeping', async () => {
