@@ -18,6 +18,10 @@ export interface Growing {
   /** Of each old partition: records that its owner has not read. */
   readonly behind?: number
   readonly wish?: Partial<ReplayRequest>
+  /** Done to the live pipeline before it is planned. */
+  readonly before?: (live: World) => void
+  /** Instead of the origins. */
+  readonly ends?: readonly number[]
 }
 
 export interface Grown {
@@ -31,7 +35,7 @@ export interface Grown {
 /** The owner has read all but the last records of the old partitions; then the partitions are there. */
 export async function grow(
   pipeline: Pipeline,
-  { log, partitioner, behind = 0, wish = {} }: Growing,
+  { log, partitioner, behind = 0, wish = {}, before, ends }: Growing,
 ): Promise<Grown> {
   const { old, parts } = log
   const world = new ReplayWorld(pipeline, old)
@@ -41,6 +45,7 @@ export async function grow(
   }))
   world.live.change(pipeline, read)
   await world.live.run()
+  before?.(world.live)
   const whole = parts.map(({ partition, records }) => {
     return { partition, records: [...(old[partition]?.records ?? []), ...records] }
   })
@@ -66,7 +71,9 @@ export async function grow(
       zoneData: 'test',
       source: { kind: 'log' },
       partitions: await world.knowledge(),
-      from: old.map(({ partition }) => ({ partition, end: parts[partition]?.origin ?? 0 })),
+      from: old.map(({ partition }) => {
+        return { partition, end: ends?.[partition] ?? parts[partition]?.origin ?? 0 }
+      }),
       partitioner,
     },
   )
