@@ -46,3 +46,34 @@ test('T14 a partition that is given away while its checkpoints cannot be reached
   await expect(openState(parts, wish)).rejects.toThrow('the bucket is away')
   expect(isOpen).toBe(false)
 })
+
+test('where partitions were added a state that was lost is not begun at the origin: the log alone cannot give it', async () => {
+  const state = await MemoryPartitionState.open()
+  const none = { list: () => Promise.resolve([]) }
+  const parts = {
+    clock: new TestClock(0),
+    log: SILENT,
+    source: { topic: 'log' },
+    checkpoints: none,
+    handOvers: { states: () => none, replaced: () => none },
+    openState: () => Promise.resolve(state),
+  } as unknown as RunParts
+  const handedOver = { generation: 2, place: 'replays/x', forgetsDays: false }
+  const wish = {
+    partition: 2,
+    partitions: 3,
+    generation: 2,
+    origin: 0,
+    logIdentity: undefined,
+    signal: new AbortController().signal,
+  }
+  const regrouped = { generation: 2, partitioner: 'murmur2', partitions: 3 }
+  await expect(
+    openState(parts, { ...wish, inheritance: { handedOver, settled: [], regrouped } }),
+  ).rejects.toThrow(/handed over when partitions were added \(_tidemark\/states\/replays\/x\)/)
+  const opened = await openState(parts, {
+    ...wish,
+    inheritance: { handedOver, settled: [], regrouped: undefined },
+  })
+  expect(opened).toBe(state)
+})

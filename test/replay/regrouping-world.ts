@@ -45,6 +45,8 @@ export async function grow(
   }))
   world.live.change(pipeline, read)
   await world.live.run()
+  // The next process keeps house: tiles that nothing can read any more are dropped.
+  await world.live.run()
   before?.(world.live)
   const whole = parts.map(({ partition, records }) => {
     return { partition, records: [...(old[partition]?.records ?? []), ...records] }
