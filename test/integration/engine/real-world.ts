@@ -26,6 +26,20 @@ export interface RunHow extends Partial<RunOptions> {
   readonly log?: Log
 }
 
+/** In this process; to the end of the log where nothing else is said. */
+export async function runHere(
+  pipeline: Pipeline,
+  { surround, log = SILENT, ...options }: RunHow = {},
+): Promise<RunSummary> {
+  await using opened = new OpenedParts()
+  const parts = await openRunParts(pipeline, opened, { clock: systemClock, log })
+  return await runPipeline(surround ? surround(parts) : parts, {
+    untilEnd: true,
+    signal: new AbortController().signal,
+    ...options,
+  })
+}
+
 export class RealWorld implements AsyncDisposable {
   readonly directory: string
   readonly file: string
@@ -85,15 +99,8 @@ export class RealWorld implements AsyncDisposable {
     return written
   }
 
-  /** In this process; to the end of the log where nothing else is said. */
-  async run({ surround, log = SILENT, ...options }: RunHow = {}): Promise<RunSummary> {
-    await using opened = new OpenedParts()
-    const parts = await openRunParts(this.pipeline, opened, { clock: systemClock, log })
-    return await runPipeline(surround ? surround(parts) : parts, {
-      untilEnd: true,
-      signal: new AbortController().signal,
-      ...options,
-    })
+  run(how?: RunHow): Promise<RunSummary> {
+    return runHere(this.pipeline, how)
   }
 
   /** The local states of these partitions are gone with their disk. */

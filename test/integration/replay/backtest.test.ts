@@ -5,25 +5,16 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { OpenedParts, openRunParts } from '../../../src/cli/compose.ts'
-import { systemClock } from '../../../src/cli/system-clock.ts'
 import type { Pipeline } from '../../../src/core/definition.ts'
 import { loadPipeline } from '../../../src/definition/load.ts'
 import { DuckDb } from '../../../src/duckdb/database.ts'
 import type { Row } from '../../../src/duckdb/database.ts'
-import { runPipeline } from '../../../src/engine/run-pipeline.ts'
 import { CliDirectory } from '../../support/cli-process.ts'
-import { SILENT } from '../../support/silent-log.ts'
+import { runHere } from '../engine/real-world.ts'
 import { TableReader } from '../engine/table-reader.ts'
 import { appendDay, DAYS, FIRST_MS, PIPELINE, rowsBySql, SQL_VIEWS } from './month-log.ts'
 
 const DAY_MS = 86_400_000
-
-async function runToEnd(pipeline: Pipeline): Promise<void> {
-  await using opened = new OpenedParts()
-  const parts = await openRunParts(pipeline, opened, { clock: systemClock, log: SILENT })
-  await runPipeline(parts, { untilEnd: true, signal: new AbortController().signal })
-}
 
 /** By view: rows without provenance, in one order. */
 async function tableRows(pipeline: Pipeline, scratch: string): Promise<Record<string, object[]>> {
@@ -73,7 +64,7 @@ test('a month day by day equals one full replay, a rebuild, and plain SQL, in ev
   const log = shop.path('log')
   for (let day = 0; day < DAYS; day += 1) {
     appendDay(log, day)
-    await runToEnd(pipeline)
+    await runHere(pipeline)
   }
   const live = await tableRows(pipeline, shop.path('scratch'))
 
@@ -92,7 +83,7 @@ test('a month day by day equals one full replay, a rebuild, and plain SQL, in ev
     PIPELINE.replace('files: ./log', `files: ${path.relative(shop.path('anew'), log)}`),
   )
   const rebuilt = await loadPipeline(anew)
-  await runToEnd(rebuilt)
+  await runHere(rebuilt)
   expect(await tableRows(rebuilt, shop.path('scratch'))).toEqual(live)
 
   const first = new Date(FIRST_MS).toISOString().slice(0, 10)

@@ -5,13 +5,10 @@
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { OpenedParts, openRunParts } from '../../../src/cli/compose.ts'
-import { systemClock } from '../../../src/cli/system-clock.ts'
 import { loadPipeline } from '../../../src/definition/load.ts'
-import { runPipeline } from '../../../src/engine/run-pipeline.ts'
 import { CliDirectory } from '../../support/cli-process.ts'
 import type { Started } from '../../support/cli-process.ts'
-import { SILENT } from '../../support/silent-log.ts'
+import { runHere } from '../engine/real-world.ts'
 import { TableReader } from '../engine/table-reader.ts'
 import { appendDay } from './month-log.ts'
 
@@ -70,11 +67,9 @@ function pipelineFile(name: string, views: string): string {
 }
 
 async function runToEnd(file: string, place = shop.directory): Promise<void> {
-  await using opened = new OpenedParts()
   const pipeline = await loadPipeline(file)
   expect(path.dirname(pipeline.state)).toBe(place)
-  const parts = await openRunParts(pipeline, opened, { clock: systemClock, log: SILENT })
-  await runPipeline(parts, { untilEnd: true, signal: new AbortController().signal })
+  await runHere(pipeline)
 }
 
 /** Rows of all tables without provenance, sorted. */
