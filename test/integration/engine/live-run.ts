@@ -9,7 +9,13 @@ const PATIENCE_MS = 60_000
 const LOOK_MS = 20
 
 export class LiveRun implements AsyncDisposable {
-  progress: RunProgress = { views: [], partitions: [], lease: 'joining', assigned: 0, generation: 0 }
+  progress: RunProgress = {
+    views: [],
+    partitions: [],
+    lease: 'joining',
+    assigned: 0,
+    generation: 0,
+  }
   /** Warnings and errors of its log. */
   readonly warned: string[] = []
   readonly #stop = new AbortController()
