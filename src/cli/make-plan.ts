@@ -13,7 +13,7 @@ import { BEGIN_ANEW, TidemarkError } from '../errors.ts'
 import { START_KINDS } from '../replay/choose-start.ts'
 import type { StartKind } from '../replay/choose-start.ts'
 import { wrongTilesFrom } from '../replay/left-days.ts'
-import { lacksPartitions, planRegrouping } from '../replay/plan-regrouping.ts'
+import { checkAsked, lacksPartitions, planRegrouping } from '../replay/plan-regrouping.ts'
 import { planReplay } from '../replay/plan-replay.ts'
 import type { PlannedReplay } from '../replay/plan-replay.ts'
 import type { ReplayFacts, ReplayRequest } from '../replay/plan-scope.ts'
@@ -109,7 +109,7 @@ export async function makePlan(
   const archive = await openPlanArchive(call, open, opened)
   const facts = await gatherFacts(call, open, opened, archive?.spans)
   const planned = lacksPartitions(facts)
-    ? planRegrouping(request, await gatherRegrouping(call, facts, opened))
+    ? await regroupingOf(call, { request, facts, opened })
     : planReplay(request, facts)
   const plan = archive ? await archive.settle(planned.plan, request.allowIncomplete) : planned.plan
   await open.replays.create(plan)
@@ -117,6 +117,21 @@ export async function makePlan(
   const details = { request: plan.request, range, staged, views, handsOver: plan.handsOver }
   await open.replays.audit(plan.id, { ...plan.audit, did: 'plan', details })
   return { ...planned, plan, facts, exports: await exportsOf(open, plan) }
+}
+
+/** What can be told without reading is told first. */
+async function regroupingOf(
+  call: Call<PlanOptions>,
+  parts: {
+    readonly request: ReplayRequest
+    readonly facts: ReplayFacts
+    readonly opened: OpenedParts
+  },
+): Promise<PlannedReplay> {
+  const { request, facts, opened } = parts
+  checkAsked(request, facts)
+  const text = requestText(call.options) || 'partitions were added'
+  return planRegrouping({ ...request, text }, await gatherRegrouping(call, facts, opened))
 }
 
 function requestOf(

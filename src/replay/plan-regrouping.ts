@@ -86,8 +86,11 @@ function regroupedPartition(
   return { partition, start: { kind: 'regrouped', offset }, stop: offset, records }
 }
 
-/** @throws USAGE */
-function checkAsked(request: ReplayRequest, { stored, partitions, source }: ReplayFacts): void {
+/** It comes alone. @throws USAGE */
+export function checkAsked(
+  request: ReplayRequest,
+  { stored, partitions, source }: ReplayFacts,
+): void {
   const { range, views, onlyRange, start, allowIncomplete, amendments } = request
   const isPlain =
     range === undefined &&
