@@ -68,7 +68,7 @@ test('partitions are added: SOURCE_CHANGED while it runs, and at the next start'
     const { code, message } = await scene.stopped(each ?? scene.start())
     expect(code).toBe('SOURCE_CHANGED')
     expect(message).toMatch(
-      /had 2 partitions and has 3 now.*Make a new (topic|log) with 3 partitions/s,
+      /had 2 partitions and has 3 now.*replay plan --reason.*make a new (topic|log) with 3 partitions/s,
     )
     expect(message).toMatch(ANEW)
   }
