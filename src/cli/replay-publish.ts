@@ -2,6 +2,8 @@
 import { planViews } from '../core/view-plan.ts'
 import type { TableChange } from '../replay/carry-out.ts'
 import type { GateResult } from '../replay/gates.ts'
+import { regroupedBy } from '../replay/plan.ts'
+import type { ReplayPlan } from '../replay/plan.ts'
 import { publishReplay } from '../replay/publish.ts'
 import type { PublishOutcome, PublishPreview } from '../replay/publish.ts'
 import { rollBack } from '../replay/rollback.ts'
@@ -81,7 +83,7 @@ export async function publishPlanned(
     if (words !== undefined) call.tell(words)
   }
   if (call.json) call.out.json({ replay: id, ...publishData(outcome), behind: behind ?? null })
-  else tellPublished(call, id, outcome)
+  else tellPublished(call, plan, outcome)
   if (outcome.kind === 'declined') call.fail(1)
   return outcome
 }
@@ -158,8 +160,9 @@ function printRollback(call: Call<unknown>, preview: RollbackPreview): void {
 const DEFINITIONS_CHANGE =
   'The pipeline file has to say again what it said before: with the present one the consumer refuses to start (DEFINITION_CHANGED).'
 
-function tellPublished(call: Call<unknown>, id: string, outcome: PublishOutcome): void {
+function tellPublished(call: Call<unknown>, plan: ReplayPlan, outcome: PublishOutcome): void {
   const { out, tell } = call
+  const { id } = plan
   switch (outcome.kind) {
     case 'published':
     case 'finished':
@@ -170,7 +173,9 @@ function tellPublished(call: Call<unknown>, id: string, outcome: PublishOutcome)
       )
       printTables(call, outcome.tables)
       tell(
-        `consumers take it over within seconds; \`tidemark replay rollback ${id}\` takes it back`,
+        regroupedBy(plan)
+          ? 'start the consumer again: it goes on with the new partitions, and this cannot be taken back'
+          : `consumers take it over within seconds; \`tidemark replay rollback ${id}\` takes it back`,
       )
       break
     case 'published before':
