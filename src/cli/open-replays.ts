@@ -54,7 +54,10 @@ export async function openReplays(
       `${pipeline.name} has no tables that a replay could change. Give it some (sinks.offline)`,
     )
   }
-  const { store, storage, database, scratch } = await openTables(pipeline, offline, opened, { clock, log })
+  const { store, storage, database, scratch } = await openTables(pipeline, offline, opened, {
+    clock,
+    log,
+  })
   const checkpoints = await openCheckpoints(pipeline, { clock, log })
   if (checkpoints) opened.add(checkpoints)
   const { ParquetWriter } = await import('../duckdb/parquet-writer.ts')

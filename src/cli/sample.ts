@@ -1,6 +1,6 @@
 /** The last records of a source, for commands that look and commit nothing. */
-import type { RecordBatch } from '../core/event.ts'
 import type { PartitionReader, RecordSource } from '../engine/ports.ts'
+import { readStretch } from '../engine/read-stretch.ts'
 
 const READ_BYTES = 4 * 1024 * 1024
 
@@ -71,29 +71,12 @@ async function lastOffsets(
   return { offset: offsets[0] ?? 0, records: offsets.length }
 }
 
-/** Reads in a row that find nothing before the log is asked whether it is still there. */
-const EMPTY_READS_MAX = 20
-
-/** The records of a part, batch by batch, until its end is passed. @throws SOURCE_* where the log goes away meanwhile */
-export async function* readSample(
+/** The records of a part, batch by batch. @throws SOURCE_* where the log goes away meanwhile */
+export function readSample(
   source: RecordSource,
   { partition, offset, endOffset }: SamplePart,
-): AsyncGenerator<RecordBatch> {
-  await using reader = await source.open(partition, offset)
-  let emptyReads = 0
-  for (let next = offset; next < endOffset;) {
-    const batch = await reader.read(READ_BYTES)
-    if (batch === undefined) {
-      if (reader.lag(next) === 0) return
-      emptyReads += 1
-      // Throws where nobody answers any more.
-      if (emptyReads % EMPTY_READS_MAX === 0) await reader.endOffset()
-      continue
-    }
-    emptyReads = 0
-    next = batch.nextOffset
-    yield batch
-  }
+): ReturnType<typeof readStretch> {
+  return readStretch(source, { partition, from: offset, end: endOffset })
 }
 
 /** The source as if the sample were all of it. */

@@ -5,22 +5,12 @@
  *     T0   the lowest timestamp among the first records of the added partitions
  *     end  the first record at or after the owner's position with a timestamp beyond T0 + grace, else the end of the log
  */
-import type { RecordBatch } from '../core/event.ts'
 import type { Decoder, RecordSource } from '../engine/ports.ts'
+import { readStretch } from '../engine/read-stretch.ts'
+import type { Stretch } from '../engine/read-stretch.ts'
 
 /** What a client may go without asking for metadata, by default (metadata.max.age.ms). */
 export const PRODUCERS_GRACE_MS = 5 * 60_000
-
-const READ_BYTES = 1024 * 1024
-/** Reads in a row that find nothing before the log is asked whether it is still there. */
-const EMPTY_READS_MAX = 20
-
-export interface Stretch {
-  readonly partition: number
-  readonly from: number
-  /** The end of the log now. */
-  readonly end: number
-}
 
 export interface OldEnds {
   /** Of the first record that an added partition got, ms; undefined where none has any, or records have no timestamps. */
@@ -61,7 +51,7 @@ async function firstWhere(
   stretch: Stretch,
   is: (timestamp: number) => boolean,
 ): Promise<{ readonly offset: number; readonly timestamp: number } | undefined> {
-  for await (const batch of recordsOf(source, stretch)) {
+  for await (const batch of readStretch(source, stretch)) {
     await decoder.prepare?.(batch)
     const { timestamps, offsets, count } = decoder.decode(batch).records
     for (let i = 0; i < count; i += 1) {
@@ -71,27 +61,4 @@ async function firstWhere(
     }
   }
   return undefined
-}
-
-/** Batch by batch, until the end is passed. */
-async function* recordsOf(
-  source: Pick<RecordSource, 'open'>,
-  { partition, from, end }: Stretch,
-): AsyncGenerator<RecordBatch> {
-  if (from >= end) return
-  await using reader = await source.open(partition, from)
-  let emptyReads = 0
-  for (let next = from; next < end;) {
-    const batch = await reader.read(READ_BYTES)
-    if (batch === undefined) {
-      if (reader.lag(next) === 0) return
-      emptyReads += 1
-      // Throws where nobody answers any more.
-      if (emptyReads % EMPTY_READS_MAX === 0) await reader.endOffset()
-      continue
-    }
-    emptyReads = 0
-    next = batch.nextOffset
-    yield batch
-  }
 }

@@ -13,6 +13,7 @@ import { expect, test } from 'vitest'
 import { startKafka } from '../../servers/kafka.ts'
 import { startRedis } from '../../servers/redis.ts'
 import { TcpProxy } from '../../servers/tcp-proxy.ts'
+import { isAlive } from '../support/is-alive.ts'
 import {
   ServerDirectory,
   sharedKafka,
@@ -224,12 +225,3 @@ test('a server ends with the program that started it, also when that is killed',
   child.kill('SIGKILL')
   await expect.poll(() => isAlive(pid), { timeout: 5_000 }).toBe(false)
 })
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}

@@ -42,6 +42,13 @@ export class CliDirectory implements Disposable {
     return this.start(args).ended
   }
 
+  /** What a command that comes to a good end answers with `--json`. */
+  async json<T = unknown>(...args: string[]): Promise<T> {
+    const { code, stdout, stderr } = await this.run(...args, '--json')
+    if (code !== 0) throw new Error(`tidemark ${args.join(' ')} ended with ${code}:\n${stderr}`)
+    return JSON.parse(stdout) as T
+  }
+
   [Symbol.dispose](): void {
     rmSync(this.directory, { recursive: true, force: true })
   }

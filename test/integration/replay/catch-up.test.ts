@@ -20,14 +20,8 @@ afterAll(() => {
   shop[Symbol.dispose]()
 })
 
-async function tidemark<T = unknown>(...args: string[]): Promise<T> {
-  const { code, stdout, stderr } = await shop.run(...args, '--json')
-  expect([code, code === 0 ? '' : stderr]).toEqual([0, ''])
-  return JSON.parse(stdout) as T
-}
-
 async function planned(): Promise<string> {
-  return (await tidemark<{ id: string }>('replay', 'plan', ...ALL_DAYS)).id
+  return (await shop.json<{ id: string }>('replay', 'plan', ...ALL_DAYS)).id
 }
 
 /** The last events of each partition once more, with new ids, some days later: days close. */
@@ -54,7 +48,7 @@ function goOn(days: number): number {
 /** Every row and tile is what counting all of the log again says. */
 async function expectWhole(): Promise<void> {
   const id = await planned()
-  await tidemark('replay', 'run', id)
+  await shop.json('replay', 'run', id)
   const { code, stdout } = await shop.run('replay', 'diff', id)
   expect([code, code === 0 ? '' : stdout]).toEqual([0, ''])
 }
@@ -77,8 +71,8 @@ test('a second run, a publish and a discard are refused while a run is going on;
   }
   run.child.kill('SIGKILL')
   await run.ended
-  await tidemark('replay', 'run', id)
-  await tidemark('replay', 'discard', id, '--yes')
+  await shop.json('replay', 'run', id)
+  await shop.json('replay', 'discard', id, '--yes')
   expect(existsSync(shop.path('state', 'replays', id))).toBe(false)
 })
 
@@ -91,43 +85,43 @@ interface Preview {
 
 test('what came since a replay ended is told by publish, and read first with --catch-up', async () => {
   const id = await planned()
-  await tidemark('replay', 'run', id)
-  const { behind } = await tidemark<Preview>('replay', 'publish', id, '--dry-run')
+  await shop.json('replay', 'run', id)
+  const { behind } = await shop.json<Preview>('replay', 'publish', id, '--dry-run')
   expect(behind.records).toBe(0)
   const appended = goOn(3)
-  await tidemark('run', '--until-end')
+  await shop.json('run', '--until-end')
   const { stderr } = await shop.run('replay', 'publish', id, '--dry-run')
   expect(stderr).toMatch(
     /It ended [\d,]+ records before what is the end of the log now \(partition/,
   )
   expect(stderr).toContain(`tidemark replay publish ${id} --catch-up`)
-  const now = await tidemark<Preview>('replay', 'publish', id, '--dry-run')
+  const now = await shop.json<Preview>('replay', 'publish', id, '--dry-run')
   // Offsets are bytes here: estimated by the size of a sample.
   expect(now.behind.records / appended).toBeCloseTo(1, 0)
 
-  await tidemark('replay', 'publish', id, '--catch-up', '--yes')
-  const { trail } = await tidemark<{ trail: readonly { did: string }[] }>('replay', 'show', id)
+  await shop.json('replay', 'publish', id, '--catch-up', '--yes')
+  const { trail } = await shop.json<{ trail: readonly { did: string }[] }>('replay', 'show', id)
   expect(trail.map(({ did }) => did)).toEqual(['plan', 'run', 'run', 'publish', 'publish'])
   goOn(6)
-  await tidemark('run', '--until-end')
+  await shop.json('run', '--until-end')
   await expectWhole()
 })
 
 test('a run that has gone on and not come to its end is not published', async () => {
   const id = await planned()
-  await tidemark('replay', 'run', id)
+  await shop.json('replay', 'run', id)
   const result = shop.path('features', '_tidemark', 'plans', id, 'result.json')
   const ended = readFileSync(result)
   goOn(9)
-  await tidemark('replay', 'run', id)
+  await shop.json('replay', 'run', id)
   writeFileSync(result, ended)
   const { code, stderr } = await shop.run('replay', 'publish', id, '--yes')
   expect([code, stderr.replaceAll(/\s+/g, ' ')]).toEqual([
     1,
     expect.stringContaining('Run it again'),
   ])
-  await tidemark('replay', 'run', id)
-  await tidemark('replay', 'publish', id, '--yes')
-  await tidemark('run', '--until-end')
+  await shop.json('replay', 'run', id)
+  await shop.json('replay', 'publish', id, '--yes')
+  await shop.json('run', '--until-end')
   await expectWhole()
 })

@@ -42,11 +42,10 @@ test('a plan names the copies that it changes; they follow the publish and the r
   rmSync(shop.path('gone'), { recursive: true })
   const first = filesIn('plain')
   const range = ['--days', '2026-01-03..', '--views', 'user_activity', '--reason', 'test']
-  const planned = await done('replay', 'plan', ...range, '--json')
-  const { id, exports } = JSON.parse(planned.stdout) as {
+  const { id, exports } = await shop.json<{
     readonly id: string
     readonly exports: readonly { readonly directory: string }[]
-  }
+  }>('replay', 'plan', ...range)
   expect(exports.map(({ directory }) => path.basename(directory))).toContain('plain')
   await done('replay', 'run', id)
   const published = await done('replay', 'publish', id, '--yes')

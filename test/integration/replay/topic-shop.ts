@@ -176,13 +176,6 @@ export class TopicShop extends CliDirectory implements AsyncDisposable {
     return [files.sort(), await this.admin.fetchOffsets({ groupId: this.topic })]
   }
 
-  /** A command that has to succeed, and what it answers. */
-  async json<T = unknown>(...args: string[]): Promise<T> {
-    const { code, stdout, stderr } = await this.run(...args, '--json')
-    expect([code, code === 0 ? '' : stderr], args.join(' ')).toEqual([0, ''])
-    return JSON.parse(stdout) as T
-  }
-
   planned(...args: string[]): Promise<Planned> {
     return this.json<Planned>('replay', 'plan', '--reason', 'test', ...args)
   }

@@ -20,12 +20,6 @@ afterAll(() => {
   shop[Symbol.dispose]()
 })
 
-async function tidemark<T = unknown>(...args: string[]): Promise<T> {
-  const { code, stdout, stderr } = await shop.run(...args, '--json')
-  expect([code, code === 0 ? '' : stderr]).toEqual([0, ''])
-  return JSON.parse(stdout) as T
-}
-
 async function refused(...args: string[]): Promise<string> {
   const { code, stderr } = await shop.run(...args)
   expect(code).toBe(1)
@@ -33,8 +27,8 @@ async function refused(...args: string[]): Promise<string> {
 }
 
 async function ran(...range: string[]): Promise<string> {
-  const { id } = await tidemark<{ id: string }>('replay', 'plan', '--reason', 'test', ...range)
-  await tidemark('replay', 'run', id)
+  const { id } = await shop.json<{ id: string }>('replay', 'plan', '--reason', 'test', ...range)
+  await shop.json('replay', 'run', id)
   return id
 }
 
@@ -46,7 +40,7 @@ interface Unfinished {
 }
 
 async function publications(): Promise<Unfinished['publications']> {
-  return (await tidemark<Unfinished>('status')).publications
+  return (await shop.json<Unfinished>('status')).publications
 }
 
 function tables(...parts: string[]): string {
@@ -83,7 +77,7 @@ function dieBehindRecord(id: string, generation: string): void {
 
 /** Another program's vacuum: it keeps what the table says now, and nothing else. */
 async function deleteReplaced(): Promise<void> {
-  const { version } = await tidemark<{ version: number }>('table', 'show', 'user_activity')
+  const { version } = await shop.json<{ version: number }>('table', 'show', 'user_activity')
   const active = new Set<string>()
   for (let at = 0; at <= version; at += 1) {
     const name = `${String(at).padStart(20, '0')}.json`
@@ -102,7 +96,7 @@ async function deleteReplaced(): Promise<void> {
 test('an unfinished publish is shown by status, list and show; nothing is vacuumed until it is finished', async () => {
   expect(await publications()).toEqual({ unfinished: [], left: [] })
   const id = await ran('--days', '2020-01-01..', '--start', 'origin')
-  await tidemark('replay', 'publish', id, '--yes')
+  await shop.json('replay', 'publish', id, '--yes')
   rmSync(trailOf(id).at(-1) ?? '')
   const command = `tidemark replay publish ${id}`
   expect(await publications()).toMatchObject({
@@ -114,40 +108,40 @@ test('an unfinished publish is shown by status, list and show; nothing is vacuum
     expect(stdout).toContain(command)
   }
   expect(await refused('table', 'vacuum')).toContain(`nothing is vacuumed meanwhile`)
-  expect(await tidemark('replay', 'publish', id, '--yes')).toMatchObject({ outcome: 'finished' })
+  expect(await shop.json('replay', 'publish', id, '--yes')).toMatchObject({ outcome: 'finished' })
   expect(await publications()).toEqual({ unfinished: [], left: [] })
-  await tidemark('table', 'vacuum')
+  await shop.json('table', 'vacuum')
 })
 
 test('a rollback that was killed, and whose files are gone then, blocks nobody for ever', async () => {
   const [{ replay: id } = { replay: '' }] = (
-    await tidemark<{ replays: readonly { replay: string }[] }>('replay', 'list')
+    await shop.json<{ replays: readonly { replay: string }[] }>('replay', 'list')
   ).replays
   // Owners come into the publish, and keep what a rollback needs.
-  await tidemark('run', '--until-end')
+  await shop.json('run', '--until-end')
   cpSync(tables(), path.join(saved, 'features'), { recursive: true })
   const back = ['replay', 'rollback', id, '--reason', 'test', '--yes'] as const
-  await tidemark(...back)
+  await shop.json(...back)
   dieBehindRecord(id, '000003.json')
   expect(await publications()).toMatchObject({ unfinished: [{ did: 'rollback', generation: 3 }] })
   expect(await refused('table', 'vacuum')).toContain(`tidemark replay rollback ${id}`)
   await deleteReplaced()
-  const next = await tidemark<{ id: string }>(
+  const next = await shop.json<{ id: string }>(
     ...['replay', 'plan', '--days', '2020-01-01..', '--start', 'origin', '--reason', 'test'],
   )
-  await tidemark('replay', 'run', next.id)
+  await shop.json('replay', 'run', next.id)
   const wayOn = `tidemark replay rollback ${id} --abandon --reason TEXT`
   expect(await refused(...back)).toContain(wayOn)
   expect(await refused('replay', 'publish', next.id, '--yes')).toContain(wayOn)
 
-  await tidemark(...back, '--abandon')
+  await shop.json(...back, '--abandon')
   const { unfinished, left } = await publications()
   expect([unfinished, left[0]?.table]).toEqual([[], TABLE])
   const { stdout } = await shop.run('status')
   expect(stdout).toMatch(/LEFT: user_activity_v1 has rows of 20.*tidemark replay --days 20/)
   expect((await shop.run('replay', 'diff', next.id)).code).toBe(0)
-  await tidemark('replay', 'publish', next.id, '--yes')
+  await shop.json('replay', 'publish', next.id, '--yes')
   expect(await publications()).toEqual({ unfinished: [], left: [] })
-  await tidemark('run', '--until-end')
-  await tidemark('table', 'vacuum')
+  await shop.json('run', '--until-end')
+  await shop.json('table', 'vacuum')
 })

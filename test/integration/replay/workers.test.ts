@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { CliDirectory } from '../../support/cli-process.ts'
 import type { Started } from '../../support/cli-process.ts'
+import { isAlive } from '../../support/is-alive.ts'
 import { appendDay, PIPELINE } from './month-log.ts'
 
 const DAYS = 10
@@ -21,17 +22,20 @@ beforeAll(async () => {
 afterAll(() => shop[Symbol.dispose]())
 
 async function planned(): Promise<string> {
-  const args = ['--days', '2026-01-03..', '--reason', 'test', '--start', 'origin', '--json']
-  const ended = await shop.run('replay', 'plan', ...args)
-  expect(ended, ended.stderr).toMatchObject({ code: 0 })
-  return (JSON.parse(ended.stdout) as { readonly id: string }).id
+  const args = ['--days', '2026-01-03..', '--reason', 'test', '--start', 'origin']
+  return (await shop.json<{ readonly id: string }>('replay', 'plan', ...args)).id
 }
 
 /** What was staged, without when. */
 async function ran(id: string, workers: string): Promise<unknown> {
-  const ended = await shop.run('replay', 'run', id, '--workers', workers, '--json')
-  expect(ended, ended.stderr).toMatchObject({ code: 0 })
-  const { records, partitions, tables } = JSON.parse(ended.stdout) as Record<string, object[]>
+  const result = await shop.json<Record<string, object[]>>(
+    'replay',
+    'run',
+    id,
+    '--workers',
+    workers,
+  )
+  const { records, partitions, tables } = result
   return { records, partitions: partitions?.map((each) => ({ ...each, checkpoint: true })), tables }
 }
 
@@ -46,15 +50,6 @@ async function slowRun(id: string): Promise<Started & { readonly workers: readon
   const { pid = 0 } = run.child
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
   return { ...run, workers: children.trim().split(' ').map(Number) }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
 }
 
 test('a process per partition stages what one process does', async () => {
