@@ -104,6 +104,7 @@ export class OnlineServer {
     const advance = await this.store.advanceMarker(partition, marker, expected)
     this.#parts.coverage.hit(`path marker ${advance.outcome}`)
     const { stored } = advance
+    if (advance.outcome === 'advanced') await this.#checkTold(partition, marker)
     const before = this.#markers.get(partition)
     if (stored !== undefined) {
       if (before !== undefined && compareMarkers(stored, before) < 0)
@@ -111,6 +112,19 @@ export class OnlineServer {
       this.#markers.set(partition, stored)
     }
     return advance
+  }
+
+  /** What a marker acknowledges is there. */
+  async #checkTold(partition: number, { generation, position, asOf }: Marker): Promise<void> {
+    const { oracle, onViolation } = this.#parts
+    const told = { generation, partition, position, asOf }
+    for (const { view, entity, offset } of oracle.valuesBelow(told)) {
+      const version = (await this.store.read(view, entity))?.version
+      if (version === undefined || version.offset < offset)
+        onViolation(
+          `the marker of partition ${partition} is at ${position}, but ${view} ${entity} is at ${version ? text(version) : 'nothing'} and not at ${offset}`,
+        )
+    }
   }
 
   async walk(

@@ -17,6 +17,8 @@ interface KnownView {
   readonly columns: readonly OracleColumn[]
   /** By entity as text. */
   readonly entities: ReadonlyMap<string, readonly FoldedRecord[]>
+  /** Of which partition each is. */
+  readonly partitions: ReadonlyMap<string, number>
 }
 
 export class PrefixOracle {
@@ -35,10 +37,13 @@ export class PrefixOracle {
   }
 
   #view(name: string, generation: number): KnownView | undefined {
-    const parts = this.#log.of(generation)
+    return this.#foldedOf(this.#log.of(generation)).get(name)
+  }
+
+  #foldedOf(parts: readonly OraclePartition[]): ReadonlyMap<string, KnownView> {
     const known = this.#views.get(parts) ?? this.#fold(parts)
     this.#views.set(parts, known)
-    return known.get(name)
+    return known
   }
 
   #fold(parts: readonly OraclePartition[]): ReadonlyMap<string, KnownView> {
@@ -46,14 +51,38 @@ export class PrefixOracle {
     return new Map(
       pipeline.views.map((view) => {
         const entities = new Map<string, readonly FoldedRecord[]>()
+        const partitions = new Map<string, number>()
         for (const part of parts) {
-          for (const { entity, records } of foldedRecords(pipeline, view, part))
-            entities.set(entityText(pipeline, view.entity, entity), records)
+          for (const { entity, records } of foldedRecords(pipeline, view, part)) {
+            const text = entityText(pipeline, view.entity, entity)
+            entities.set(text, records)
+            partitions.set(text, part.partition)
+          }
         }
         const columns = columnsOf(view, this.#types)
-        return [`${view.name}:v${view.version}`, { view, columns, entities }]
+        return [`${view.name}:v${view.version}`, { view, columns, entities, partitions }]
       }),
     )
+  }
+
+  /** What the records of a partition below a position say that is not all-empty as of a day: each entity with its last offset. */
+  *valuesBelow(at: {
+    readonly generation: number
+    readonly partition: number
+    readonly position: number
+    readonly asOf: number
+  }): Generator<{ readonly view: string; readonly entity: string; readonly offset: number }> {
+    for (const [name, known] of this.#foldedOf(this.#log.of(at.generation))) {
+      const { view, entities, partitions } = known
+      const longest = Math.max(...view.windows)
+      for (const [entity, records] of entities) {
+        if (partitions.get(entity) !== at.partition) continue
+        const told = records.filter(({ offset }) => offset < at.position)
+        const offset = told.at(-1)?.offset
+        if (offset === undefined || told.every(({ day }) => day < at.asOf - longest)) continue
+        yield { view: name, entity, offset }
+      }
+    }
   }
 
   /** Offset of the entity's last record up to an offset, by what a generation says of the log. */
