@@ -104,7 +104,9 @@ export class OnlineServer {
     const advance = await this.store.advanceMarker(partition, marker, expected)
     this.#parts.coverage.hit(`path marker ${advance.outcome}`)
     const { stored } = advance
-    if (advance.outcome === 'advanced') await this.#checkTold(partition, marker)
+    // With the id of a scan it acknowledges nothing new.
+    if (advance.outcome === 'advanced' && marker.scanId === undefined)
+      await this.#checkTold(partition, marker)
     const before = this.#markers.get(partition)
     if (stored !== undefined) {
       if (before !== undefined && compareMarkers(stored, before) < 0)

@@ -74,7 +74,8 @@ export function drawPlan(chance: Chance): Plan {
     seats,
     events: { ...drawEvents(chance, members), ...eventsFor(deaths) },
     deaths,
-    deathsMax: deaths.size === 0 ? 0 : chance.pick([1, 2, 4, 8]),
+    deathsMax:
+      deaths.size === 0 ? 0 : chance.pick(deaths.has('kept state') ? [8, 12] : [1, 2, 4, 8]),
     failures: chance.pick([0, 0, 0, 0.01, 0.03, 0.1]),
     slow: chance.pick([0, 0, 0.01, 0.1]),
     late: chance.pick([0, 0, 0, 0.01, 0.05]),
@@ -89,19 +90,25 @@ export function drawPlan(chance: Chance): Plan {
 }
 
 /** Of a replay's effects those that come last. */
-const SELDOM = ['kept state', 'swap copy', 'published generation', 'swap transaction'] as const
+const SELDOM = [
+  'amended records',
+  'kept state',
+  'swap copy',
+  'published generation',
+  'swap transaction',
+] as const
 
 function drawDeaths(chance: Chance): Map<string, number> {
   const deaths = new Map<string, number>()
   if (chance.happens(0.3)) return deaths
-  const isReplayed = chance.happens(0.12)
+  const isReplayed = chance.happens(0.17)
   const favourites = isReplayed
     ? chance.shuffled(REPLAY_EFFECTS).slice(0, chance.integer(3, 6))
     : chance.shuffled(CONSUMER_EFFECTS).slice(0, chance.integer(2, 6))
   // What a replay does it does once.
-  const odds = isReplayed ? [0.2, 0.6] : [0.03, 0.2, 0.6]
+  const odds = isReplayed ? [0.3, 0.7] : [0.03, 0.2, 0.6]
   for (const name of favourites) deaths.set(name, chance.pick(odds))
-  if (isReplayed) deaths.set(chance.pick(SELDOM), 0.6)
+  if (isReplayed) for (const name of chance.shuffled(SELDOM).slice(0, 2)) deaths.set(name, 0.8)
   return deaths
 }
 
@@ -109,7 +116,7 @@ function drawDeaths(chance: Chance): Map<string, number> {
 function eventsFor(deaths: ReadonlyMap<string, number>): Partial<Record<EventKind, number>> {
   return {
     ...((deaths.has('table checkpoint') || deaths.has('table pointer')) && { 'rival commits': 4 }),
-    ...(REPLAY_EFFECTS.some((name) => deaths.has(name)) && { replay: 1 }),
+    ...(REPLAY_EFFECTS.some((name) => deaths.has(name)) && { replay: 2 }),
     ...(deaths.has('state restore') && { 'disk lost': 3 }),
   }
 }

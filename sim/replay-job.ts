@@ -47,6 +47,8 @@ const REFUSALS_MAX = 6
 /** Where a replay is to begin; `auto`: where it reads least. */
 const STARTS = ['auto', 'auto', 'origin', 'milestone', 'checkpoint'] as const
 
+/** In which owners notice a publish, and take its states over. */
+const TAKE_OVER_MS = 20_000
 /** Of the replays that are planned. */
 const AMENDING = 0.4
 
@@ -76,6 +78,7 @@ export class ReplayJob {
     const ran = await this.#step('run', (tools) => this.#run(tools, plan))
     if (ran === undefined) return
     await this.#pause(10_000)
+    this.#keepFaultsUp()
     const published = await this.#step('publish', async (tools) => {
       const { stamp } = tools
       const parts = publicationParts(tools, this.#live)
@@ -100,7 +103,8 @@ export class ReplayJob {
     const stored = records.at(-1)
     if (stored === undefined) throw new TidemarkError('USAGE', 'no generation yet')
     const { pipeline } = this.#world
-    const isAmending = this.#chance.happens(AMENDING)
+    const mustAmend = this.#world.plan.deaths.has('amended records')
+    const isAmending = mustAmend || this.#chance.happens(AMENDING)
     const amendments = isAmending ? await drawAmendments(this.#world, this.#chance, stored) : []
     await keepAccepted(tools, stored, amendments)
     const onlyRange = amendments.length === 0 && this.#chance.happens(0.5)
@@ -229,6 +233,14 @@ export class ReplayJob {
   #pause(maxMs: number): Promise<void> {
     const { scheduler, faults } = this.#world
     return scheduler.sleep(faults.isCalm ? 2_000 : this.#chance.scaled(10, maxMs))
+  }
+
+  /** Faults go on until owners have come into the next generation. */
+  #keepFaultsUp(): void {
+    const { scheduler, faults } = this.#world
+    if (faults.isCalm) return
+    const untilMs = scheduler.nowMs + TAKE_OVER_MS
+    this.#world.faultsUntilMs = Math.max(this.#world.faultsUntilMs, untilMs)
   }
 
   #hit(path: string): void {
