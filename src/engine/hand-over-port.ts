@@ -1,5 +1,6 @@
 /** States that one generation hands to the next: the port. Its adapter is `src/cli/open-hand-overs.ts`, checkpoints in a folder each. */
 import type { CheckpointStore } from './checkpoint-port.ts'
+import type { StateHead } from './ports.ts'
 
 export interface HandOvers {
   /** States that owners are to take over. @param place `HandOver.place` of a generation's record */
@@ -15,4 +16,12 @@ export function replacedPlace(generation: number): string {
 
 export function replayPlace(id: string): string {
   return `replays/${id}`
+}
+
+/**
+ * What the head of a state of an earlier generation says where this one takes it over. What it had written to the tables proves nothing
+ * any more: a publish or a rollback swaps them, and an owner may come before that.
+ */
+export function takenOver(head: StateHead, generation: number): StateHead {
+  return { ...head, generation, table: { complete: [] } }
 }

@@ -14,6 +14,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from
 import { open } from 'node:fs/promises'
 import { randomUUID } from 'node:crypto'
 import path from 'node:path'
+import { takenOver } from '../engine/hand-over-port.ts'
 import type { StateHead } from '../engine/ports.ts'
 import { TidemarkError } from '../errors.ts'
 import { Database } from './database.ts'
@@ -119,7 +120,7 @@ async function settleHead(
       throw refuse(found ?? 'they hold none')
     }
     if (generation === undefined || generation === head.generation) return
-    const raised = new TextEncoder().encode(JSON.stringify({ ...head, generation }))
+    const raised = new TextEncoder().encode(JSON.stringify(takenOver(head, generation)))
     await database.write((batch) => batch.put(HEAD_KEY, raised))
   } finally {
     await database.close()

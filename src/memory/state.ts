@@ -6,6 +6,7 @@ import { crc32c } from '../core/crc32c.ts'
 import type { DayIndex } from '../core/day.ts'
 import type { SeenId } from '../core/event.ts'
 import { compareText } from '../core/text.ts'
+import { takenOver } from '../engine/hand-over-port.ts'
 import type {
   EntityTiles,
   MaintenanceBounds,
@@ -256,7 +257,7 @@ export async function diskOf(
     }
   }
   if (generation !== undefined && disk.head !== undefined)
-    disk.head = JSON.stringify({ ...(JSON.parse(disk.head) as StateHead), generation })
+    disk.head = JSON.stringify(takenOver(JSON.parse(disk.head) as StateHead, generation))
   return disk
 }
 
