@@ -25,9 +25,10 @@ export function maintenanceBounds(parts: {
   const { committed } = context
   const { time } = parts.batchFold
   const oldestDirty = table?.oldestDirtyDay ?? Infinity
-  const asOf = online?.asOf ?? Infinity
+  // What a generation before was told proves nothing: its scan may read a tile that a later day no longer needs.
+  const asOf = online && (online.generation < context.generation ? -Infinity : online.asOf)
   // A tile of day d counts until the rows of d + longest window.
-  const lastReadable = Math.min(committed.finalDay + 1, oldestDirty, asOf)
+  const lastReadable = Math.min(committed.finalDay + 1, oldestDirty, asOf ?? Infinity)
   const evictBefore = context.views.map(({ longestWindow }) => lastReadable - longestWindow)
   const horizonMs = committed.watermark - context.pipeline.event.duplicatesWithinMs
   return {
