@@ -1,5 +1,6 @@
 /** Records per second of a replay of everything beside those of the live path on the same log: both write the tables, one tells the online store. */
 import { availableParallelism } from 'node:os'
+import process from 'node:process'
 import type { Pipeline } from '../src/core/definition.ts'
 import type { BenchCase, BenchOptions } from './bench.ts'
 import { benchPipeline, inPlace, notesOf, runToEnd } from './engine.ts'
@@ -15,6 +16,8 @@ export const besideLiveCases: readonly BenchCase[] = [
 ]
 
 const SHARE = 9
+/** A process of its own is run by what runs this one; what runs the tests is not for programs. */
+const WORKERS = process.env['VITEST'] === undefined ? availableParallelism() : 1
 
 async function measureFiles({ events }: BenchOptions): Promise<Measured> {
   const count = Math.ceil(events / SHARE)
@@ -45,7 +48,7 @@ async function measureBoth(pipeline: Pipeline, count: number): Promise<Measured>
       return { count: records, notes: { rows } }
     })
   const alone = await replay(1)
-  const shared = await replay(availableParallelism())
+  const shared = await replay(WORKERS)
   const liveSpeed = live.count / live.seconds
   return {
     ...shared,

@@ -1,7 +1,7 @@
 /** Has everything come to rest? All records folded, told and in the tables, by members that agree on who works on what. */
 import type { PartitionProgress } from '../src/engine/parts.ts'
 import type { StateHead } from '../src/engine/ports.ts'
-import type { MemoryDisk } from '../src/memory/state.ts'
+import type { MemoryDisk } from '../src/memory/disk.ts'
 import type { Operator } from './operator.ts'
 import { generationRecords } from './publish.ts'
 import type { World } from './world.ts'

@@ -100,8 +100,8 @@ export const AMENDMENT_MUTATIONS: readonly SimulatedMutation[] = [
     edits: [
       edit(
         'src/replay/carry-out.ts',
-        'staged(place) || (reset.has(place.partition) && place.day >= first)',
-        'staged(place) || (reset.has(place.partition) && place.day < first)',
+        'reset.has(partition) && day >= stagedDays(plan, partition).first',
+        'reset.has(partition) && day < stagedDays(plan, partition).first',
       ),
     ],
   },

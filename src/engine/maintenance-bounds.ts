@@ -6,6 +6,7 @@
  * Time is that of the last commit. The fold may be days ahead of it: what it has closed is not dirty yet, and after a crash all
  * of it is folded again, by a watermark that has not come so far.
  */
+import type { DayIndex } from '../core/day.ts'
 import type { PartitionTime } from '../core/partition-time.ts'
 import type { OnlineFollower } from './online-follower.ts'
 import type { PartitionContext } from './partition-context.ts'
@@ -25,10 +26,9 @@ export function maintenanceBounds(parts: {
   const { committed } = context
   const { time } = parts.batchFold
   const oldestDirty = table?.oldestDirtyDay ?? Infinity
-  // What a generation before was told proves nothing: its scan may read a tile that a later day no longer needs.
-  const asOf = online && (online.generation < context.generation ? -Infinity : online.asOf)
+  const asOf = online ? toldAsOf(online, context.generation) : Infinity
   // A tile of day d counts until the rows of d + longest window.
-  const lastReadable = Math.min(committed.finalDay + 1, oldestDirty, asOf ?? Infinity)
+  const lastReadable = Math.min(committed.finalDay + 1, oldestDirty, asOf)
   const evictBefore = context.views.map(({ longestWindow }) => lastReadable - longestWindow)
   const horizonMs = committed.watermark - context.pipeline.event.duplicatesWithinMs
   return {
@@ -37,4 +37,9 @@ export function maintenanceBounds(parts: {
     forgetIdsBefore: time.closedBy(horizonMs) + 1,
     limit: PIECE_LIMIT,
   }
+}
+
+/** What a generation before was told proves nothing: the scan of this one may read a tile that a later day no longer needs. */
+function toldAsOf({ generation, asOf }: OnlineFollower, own: number): DayIndex {
+  return generation < own ? -Infinity : asOf
 }

@@ -12,9 +12,9 @@
  */
 import type { Calendar, DayIndex } from '../core/day.ts'
 import { formatDay } from '../core/day.ts'
-import { NO_TIME } from '../core/partition-time.ts'
 import type { TimeState } from '../core/partition-time.ts'
 import type { KnownState, PartitionKnowledge } from './knowledge.ts'
+import { latestBefore, latestOf, pointsOf, rememberingFrom, timeAt } from './known-points.ts'
 import type { DayRange, ReplayStart } from './plan.ts'
 
 /** Among which there is a choice. */
@@ -170,29 +170,6 @@ function storedTiles(
   return last < firstTile ? undefined : { first: firstTile, last }
 }
 
-/** Where the partition's time is known exactly: at its milestones, and where the state stands. */
-interface Point {
-  readonly offset: number
-  readonly watermark: number
-  readonly maxEventTime: number
-  /** Offset of the record that set it. */
-  readonly maxEventOffset: number
-  readonly newestIdDay: DayIndex
-}
-
-function pointsOf(
-  { milestones, head }: KnownState,
-  { changesFrom, outOfOrdernessMs }: StartNeeds,
-): Point[] {
-  const { maxEventTime, maxEventOffset, newestIdDay = -Infinity } = head.time
-  const points: Point[] = milestones.map((each) => ({ ...each, maxEventOffset: each.offset - 1 }))
-  if (maxEventTime !== undefined && maxEventOffset !== undefined) {
-    const watermark = maxEventTime - outOfOrdernessMs
-    points.push({ offset: head.nextOffset, watermark, maxEventTime, maxEventOffset, newestIdDay })
-  }
-  return points.filter(({ offset }) => offset <= changesFrom)
-}
-
 function liveOf({ state, log }: PartitionKnowledge, needs: StartNeeds): ReplayStart | string {
   if (!needs.liveHolds) return 'records are to be counted anew'
   if (state === undefined) return 'no state is here, and none is kept'
@@ -238,44 +215,6 @@ function countingFrom(
   return `${what} ${formatDay(day)} need the log from offset ${reads.offset} on, and it begins at ${log.start} now`
 }
 
-function latestBefore(points: readonly Point[], timeMs: number): Point | undefined {
-  return latestOf(
-    points.filter(({ maxEventTime }) => maxEventTime < timeMs),
-    ({ offset }) => offset,
-  )
-}
-
-function rememberingFrom(
-  points: readonly Point[],
-  counts: Point,
-  { calendar, duplicatesWithinMs }: StartNeeds,
-): Point | undefined {
-  if (duplicatesWithinMs === undefined) return counts
-  const forgotten = points.filter(
-    ({ offset, newestIdDay }) =>
-      offset <= counts.offset &&
-      (newestIdDay === -Infinity ||
-        calendar.endOf(newestIdDay) + duplicatesWithinMs <= counts.watermark),
-  )
-  return latestOf(forgotten, ({ offset }) => offset)
-}
-
-/** The partition's time at a milestone, as the log alone gives it. */
-function timeAt(
-  { maxEventTime, maxEventOffset, watermark, newestIdDay }: Point,
-  { head }: KnownState,
-  calendar: Calendar,
-): TimeState {
-  return {
-    ...NO_TIME,
-    maxEventTime,
-    maxEventOffset,
-    closedDay: calendar.dayOf(watermark) - 1,
-    completeFrom: head.time.completeFrom,
-    ...(newestIdDay === -Infinity ? {} : { newestIdDay }),
-  }
-}
-
 /**
  * From the first milestone that the log still has, with what tiles there are, or from its beginning: rows say from which day on
  * they are whole.
@@ -294,11 +233,4 @@ function whatThereIs({ state, log }: PartitionKnowledge, needs: StartNeeds): Rep
   const begin = { offset, countsFrom: offset, time: { ...time, completeFrom } }
   const tiles = tilesHold ? storedTiles(state, needs) : undefined
   return tiles === undefined ? { kind: 'milestone', ...begin } : { kind: 'tiles', ...begin, tiles }
-}
-
-function latestOf<T>(all: readonly T[], offsetOf: (each: T) => number): T | undefined {
-  return all.reduce<T | undefined>(
-    (a, b) => (a === undefined || offsetOf(b) >= offsetOf(a) ? b : a),
-    undefined,
-  )
 }

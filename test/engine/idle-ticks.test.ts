@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { formatDay } from '../../src/core/day.ts'
 import { TidemarkError } from '../../src/errors.ts'
-import { MemoryDisk } from '../../src/memory/state.ts'
+import { MemoryDisk } from '../../src/memory/disk.ts'
 import { at, day } from '../support/builders.ts'
 import { Rig, type RigParts } from './rig.ts'
 

@@ -1,6 +1,6 @@
 /** Starting again: from the state's own offset, and only where log and definitions are still those of the state. */
 import { describe, expect, test } from 'vitest'
-import { MemoryDisk } from '../../src/memory/state.ts'
+import { MemoryDisk } from '../../src/memory/disk.ts'
 import { at, COUNT, recordsAt, viewOf } from '../support/builders.ts'
 import { gate, Rig } from './rig.ts'
 

@@ -4,7 +4,7 @@
  */
 import { fc, test } from '@fast-check/vitest'
 import { expect } from 'vitest'
-import { MemoryDisk } from '../../src/memory/state.ts'
+import { MemoryDisk } from '../../src/memory/disk.ts'
 import { sinkDifferences } from '../support/compare-sinks.ts'
 import { CrashPoint } from '../support/crash.ts'
 import { World } from '../support/engine-run.ts'

@@ -9,7 +9,11 @@ import { tablesOf } from '../../src/replay/table-names.ts'
 
 export function tilesIn(tables: MemoryTables): TileTables {
   return {
-    firstDay: () => Promise.resolve(undefined),
+    firstDay: (view, partition) => {
+      const rows = tables.rows(`${view.tableName}__tiles`)
+      const days = rows.filter((each) => each.partition === partition).map(({ day }) => day)
+      return Promise.resolve(days.length === 0 ? undefined : Math.min(...days))
+    },
     async *rows(view, partition, day) {
       const rows = tables
         .rows(`${view.tableName}__tiles`)
