@@ -1,6 +1,6 @@
 /**
- * Runs in vitest's own process: starts each shared server when the first test asks for it over a local port, and stops
- * them after the last test.
+ * Runs in vitest's own process: builds the command line, starts each shared server when the first test asks for it over a local port,
+ * and stops them after the last test.
  */
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -16,6 +16,7 @@ import { startRedis } from '../../servers/redis.ts'
 import { startRegistry } from '../../servers/registry.ts'
 import { startS3 } from '../../servers/s3.ts'
 import type { S3Server } from '../../servers/s3.ts'
+import { builtCli } from './built-cli.ts'
 
 /** So many tests of a run may ask for a database. */
 const DATABASES = 10_000
@@ -24,6 +25,8 @@ const WAKE_WITHIN_MS = 20_000
 const WAKE_AGAIN_MS = 100
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  // Building holds a process up for seconds: no test is to meet it amid its timeouts.
+  builtCli()
   const directory = await mkdtemp(path.join(os.tmpdir(), 'tidemark-shared-'))
   const shared = new SharedServers(directory)
   const listener = http.createServer((request, response) => {

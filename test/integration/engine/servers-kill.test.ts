@@ -46,15 +46,20 @@ test(
     const table = new TableWatch(reader, 'activity_v1')
     const engines = new Engines(world, createRandom(seed), HABITS)
     const stop = new AbortController()
-    const beside = [writer, online, table].map((one) => one.run(stop.signal))
+    const failures: unknown[] = []
+    const beside = [writer, online, table].map((one) =>
+      one.run(stop.signal).catch((error: unknown) => failures.push(error)),
+    )
     try {
-      await engines.startFirst(() => online.newer > 0)
-      for (let kills = 0; kills < KILLS; kills += 1) await engines.killOne()
+      await engines.startFirst(() => online.newer > 0 || failures.length > 0)
+      for (let kills = 0; kills < KILLS && failures.length === 0; kills += 1)
+        await engines.killOne()
     } finally {
       await engines.killAll()
       stop.abort()
       await Promise.all(beside)
     }
+    if (failures.length > 0) throw failures[0]
     const last = await engines.start('--until-end').ended
     expect(`${last.code} ${last.stderr}`).toMatch(/^0 /)
     process.stdout.write(
