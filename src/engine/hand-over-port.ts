@@ -23,5 +23,6 @@ export function replayPlace(id: string): string {
  * any more: a publish or a rollback swaps them, and an owner may come before that.
  */
 export function takenOver(head: StateHead, generation: number): StateHead {
-  return { ...head, generation, table: { complete: [] } }
+  const { whole = [] } = head.table
+  return { ...head, generation, table: { complete: [], owed: whole } }
 }

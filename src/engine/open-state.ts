@@ -5,6 +5,7 @@
 import { TidemarkError } from '../errors.ts'
 import type { RunParts } from './parts.ts'
 import { isOutdated, keepReplaced, nothingHandedOver, nothingRegrouped } from './hand-over.ts'
+import { markOwed } from './owed-slots.ts'
 import type { PartitionState } from './ports.ts'
 import { fittingCheckpoints, formerCheckpoints, handedOverState, restoreNewest } from './restore.ts'
 import type { Candidate, StateWish } from './restore.ts'
@@ -163,7 +164,7 @@ async function openHere(
 
 /** @throws CHECKPOINT_REFUSED where what was handed over is nowhere to be had, and the log alone does not give it */
 async function settled(
-  { log, source, handOvers }: RunParts,
+  { log, source, handOvers, pipeline }: RunParts,
   { partition, origin, inheritance }: StateWish,
   state: PartitionState,
 ): Promise<PartitionState> {
@@ -182,5 +183,6 @@ async function settled(
     await state[Symbol.asyncDispose]()
     throw nothingHandedOver(at, head.generation, inheritance.handedOver)
   }
+  await markOwed(state, pipeline.sinks.offline?.slots ?? 1)
   return state
 }

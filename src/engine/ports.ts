@@ -277,14 +277,15 @@ export interface ScanPosition {
 export interface TablePosition {
   /** Per view: the last day whose every slot is in the table, as far as this partition knows. */
   readonly complete: readonly (DayIndex | undefined)[]
+  /** The same of rows and tiles together. */
+  readonly whole?: readonly (DayIndex | undefined)[]
+  /** What `whole` said in a state that was just taken over: slots of closed days behind it are to be written anew. */
+  readonly owed?: readonly (DayIndex | undefined)[]
   /** Per view: of the tables, when slots of this partition were last written to them. */
   readonly versions?: readonly TableVersions[]
 }
 
-export interface TableVersions {
-  readonly rows?: number
-  readonly tiles?: number
-}
+export type TableVersions = Readonly<Partial<Record<'rows' | 'tiles', number>>>
 
 // --- the online store ----------------------------------------------------------------------------------------------
 

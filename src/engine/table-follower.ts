@@ -19,7 +19,7 @@ import { retryForEver } from './retry.ts'
 import { planSlots } from './slot-plan.ts'
 import { SlotReader } from './slot-reader.ts'
 import type { SlotRows, SlotWork } from './slot-reader.ts'
-import { openLanes } from './table-lane.ts'
+import { openLanes, wholeDay } from './table-lane.ts'
 import type { LanesStart, TableLane, ViewLanes } from './table-lane.ts'
 import { Wakeup } from './wakeup.ts'
 
@@ -108,7 +108,7 @@ export class TableFollower {
 
   get position(): TablePosition {
     const versions = this.#lanes.map(({ rows, tiles }) => ({ ...rows.versions, ...tiles.versions }))
-    return { complete: this.complete, versions }
+    return { complete: this.complete, whole: this.#lanes.map(wholeDay), versions }
   }
 
   /** Slots that the next commit may clear, given the slots that it dirties itself. */

@@ -111,3 +111,9 @@ export class TableLane {
     for (const day of this.#awaited.keys()) if (day <= complete) this.#awaited.delete(day)
   }
 }
+
+/** The last day that both tables of a view have wholly. */
+export function wholeDay({ rows, tiles }: ViewLanes): DayIndex | undefined {
+  const days = [rows.complete, tiles.complete]
+  return days.some((day) => day === undefined) ? undefined : Math.min(...days.map(Number))
+}

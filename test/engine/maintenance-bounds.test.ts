@@ -40,7 +40,11 @@ test('a state that is taken over claims nothing of the tables: its owner may com
   const head = {
     generation: 1,
     nextOffset: 7,
-    table: { complete: [3], versions: [{ rows: 4 }] },
+    table: { complete: [3], whole: [2], versions: [{ rows: 4 }] },
   } as unknown as StateHead
-  expect(takenOver(head, 2)).toEqual({ generation: 2, nextOffset: 7, table: { complete: [] } })
+  expect(takenOver(head, 2)).toEqual({
+    generation: 2,
+    nextOffset: 7,
+    table: { complete: [], owed: [2] },
+  })
 })

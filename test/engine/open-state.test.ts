@@ -58,6 +58,7 @@ test('where partitions were added a state that was lost is not begun at the orig
     handOvers: { states: () => none, replaced: () => none },
     openState: () => Promise.resolve(state),
     peekState: () => Promise.resolve(undefined),
+    pipeline: { sinks: {} },
   } as unknown as RunParts
   const handedOver = { generation: 2, place: 'replays/x', forgetsDays: [] }
   const wish = {
