@@ -23,6 +23,8 @@ export function replayPlace(id: string): string {
  * any more: a publish or a rollback swaps them, and an owner may come before that.
  */
 export function takenOver(head: StateHead, generation: number): StateHead {
-  const { whole = [] } = head.table
-  return { ...head, generation, table: { complete: [], owed: whole } }
+  const { whole } = head.table
+  // A replay's state wrote to the side and owes nothing; of days before its first tile it could not even say anything.
+  const owes = whole === undefined ? {} : { owed: whole }
+  return { ...head, generation, table: { complete: [], ...owes } }
 }

@@ -48,3 +48,8 @@ test('a state that is taken over claims nothing of the tables: its owner may com
     table: { complete: [], owed: [2] },
   })
 })
+
+test("a replay's state owes them nothing: days before its first tile are not its own", () => {
+  const head = { generation: 1, table: { complete: [] } } as unknown as StateHead
+  expect(takenOver(head, 2)).toEqual({ generation: 2, table: { complete: [] } })
+})
