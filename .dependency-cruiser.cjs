@@ -52,7 +52,8 @@ module.exports = {
       from: { path: `^src/(${ADAPTERS})/`, pathNot: '^src/(metrics|http)/' },
       to: {
         path: '^src/engine/',
-        pathNot: '^src/engine/(amended-port|archive-port|checkpoint-port|hand-over-port|ports)\\.ts$',
+        pathNot:
+          '^src/engine/(amended-port|archive-port|checkpoint-port|hand-over-port|ports)\\.ts$',
       },
     },
     {
