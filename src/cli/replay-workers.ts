@@ -1,5 +1,5 @@
 /**
- * The processes in which partitions of a replay are done, one per core: counting and writing rows keeps a core busy, and partitions
+ * The processes in which partitions of a replay are done, one per two cores: counting and writing rows keeps them busy, and partitions
  * have nothing in common. Each asks for no more than it is given; a partition goes to the one that has the fewest.
  */
 import { fork } from 'node:child_process'
@@ -40,7 +40,10 @@ interface Work {
 const RECORDS_MIN = 100_000
 const BYTES_MIN = 16 * 2 ** 20
 
-/** Processes that pay off: one per core, or this one alone. */
+/** Below that one process, with the threads that write its files, keeps the machine busy. */
+const CORES_PER_WORKER = 2
+
+/** Processes that pay off; 1: this one alone. */
 export async function coresWorthwhile({ plan, source }: ReplayParts): Promise<number> {
   // Every process would read all of an archive's files.
   if (plan.source.kind === 'archive') return 1
@@ -56,7 +59,7 @@ export async function coresWorthwhile({ plan, source }: ReplayParts): Promise<nu
       share += ((stop ?? (await reader.endOffset())) - start.offset) / BYTES_MIN
     }
   }
-  return share < 1 ? 1 : availableParallelism()
+  return share < 1 ? 1 : Math.max(1, Math.floor(availableParallelism() / CORES_PER_WORKER))
 }
 
 /** @returns what `runReplay` does. @throws WORKER_LOST */
