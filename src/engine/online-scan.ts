@@ -179,7 +179,9 @@ export class ScanTask {
             what: 'online: walking the store',
           },
         )
-        const held = page.values.filter((value) => isOwn(value) && !isEmptied(value, generation))
+        const held = page.values.filter(
+          (value) => isOwn(value) && (this.#reason === 'loss' || !isEmptied(value, generation)),
+        )
         const { orphans, nextOffset } = await turns.read(async () => {
           const keys = held.map(({ entity }) => ({ entity, slot: slotOf(entity, slots) }))
           const found = await state.entities(view, keys)
@@ -190,11 +192,13 @@ export class ScanTask {
         })
         await teller.tell(
           orphans.map(({ entity, version }) => {
-            // One of an earlier generation whose last record the state has passed keeps that record in its version. Any other may
-            // be older than what a zombie knows, in a store that lost data: nothing up to here may come back.
+            // One of an earlier generation whose last record the state has passed keeps that record in its version. Any other, and
+            // any at all in a store that lost data, may be older than what a zombie knows: nothing up to here may come back.
             const isForgotten =
               isOlder(regrouping, version) ||
-              (version.generation < generation && version.offset < nextOffset)
+              (this.#reason !== 'loss' &&
+                version.generation < generation &&
+                version.offset < nextOffset)
             const last = isOlder(regrouping, version) ? regrouping?.offset : version.offset
             const offset = isForgotten && last !== undefined ? last : nextOffset - 1
             const empty = teller.value(view, { entity, offset, tiles: [] })
