@@ -10,6 +10,7 @@ import { START_KINDS } from '../../src/replay/choose-start.ts'
 import type { ReplayRequest } from '../../src/replay/plan-scope.ts'
 import type { ReplayPlan } from '../../src/replay/plan.ts'
 import type { ReplayResult } from '../../src/replay/records.ts'
+import { stagedDays, stagedPlaces } from '../../src/replay/staged.ts'
 import { amend, amendmentsOf, beginAmended, keptRecords } from '../support/amended.ts'
 import { sinkDifferences } from '../support/compare-sinks.ts'
 import { CrashPoint } from '../support/crash.ts'
@@ -80,9 +81,7 @@ async function differences(
   log: readonly RawPartition[],
 ): Promise<string> {
   const { plan, place, result } = staged
-  const isStaged = ({ day, partition }: { day: number; partition: number }): boolean =>
-    day >= plan.staged.first &&
-    day <= Math.min(plan.staged.last, result.partitions[partition]?.closedDay ?? -Infinity)
+  const isStaged = stagedPlaces({ plan, result })
   const oracle = recompute(world.pipeline, log)
   const views = oracle.views.filter(({ view }) =>
     plan.views.includes(`${view.name}@${view.version}`),
@@ -135,7 +134,7 @@ test.prop([scenarios(), fc.nat(60), kinds, choices, fc.boolean()], { numRuns: 80
     expect(result && (await differences(world, { plan, place: staged, result }, after))).toBe('')
     const closed = result?.partitions.map(({ closedDay = -Infinity }) => closedDay) ?? []
     const isUntouched = ({ day, partition }: { day: number; partition: number }): boolean =>
-      day < plan.staged.first && day <= (closed[partition] ?? -Infinity)
+      day < stagedDays(plan, partition).first && day <= (closed[partition] ?? -Infinity)
     const was = only(recompute(world.pipeline, before), isUntouched)
     const is = only(recompute(world.pipeline, after), isUntouched)
     expect(sinkDifferences(is, asSinks(was))).toEqual([])

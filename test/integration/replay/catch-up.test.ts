@@ -55,7 +55,7 @@ async function expectWhole(): Promise<void> {
 
 test('a second run, a publish and a discard are refused while a run is going on; a run that was killed is in nobody’s way', async () => {
   const id = await planned()
-  const run = shop.start(['replay', 'run', id, '--records-per-second', '20'])
+  const run = shop.start(['replay', 'run', id, '--records-per-second', '2'])
   while (!existsSync(shop.path('state', 'replays', id, 'lock', 'CURRENT'))) await sleep(20)
   for (const args of [
     ['replay', 'run', id],
