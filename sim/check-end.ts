@@ -1,7 +1,6 @@
 /** At the end of a seed: all sinks against the oracle, the history of each table, and whether markers and control say what is there. */
 import type { Milestone } from '../src/engine/ports.ts'
 import {
-  entityText,
   sinkDifferences,
   type ActualOnline,
   type ActualRow,
@@ -93,7 +92,6 @@ async function readSinks(
       for (const { entity, fields, version: at, eventTime, nextDay } of page.values)
         values.push({ entity, fields: new Map(fields), offset: at.offset, eventTime, nextDay })
     }
-    emptiedByWalk(oracle, name, values)
     const dropped = droppedEntities(world, oracle, name)
     online.set(
       name,
@@ -131,22 +129,6 @@ async function valuesAhead(world: World, ends: readonly EndState[]): Promise<str
   }
   if (places.length > 0) world.coverage.hit('path value as of a tick that nobody remembers')
   return places
-}
-
-/**
- * A value whose entity the state has forgotten is emptied at the position of the partition, not at the entity's last record,
- * which nobody knows any more: a later offset is right there.
- */
-function emptiedByWalk(oracle: OracleResult, name: string, values: ActualOnline[]): void {
-  const view = oracle.views.find((one) => one.view.name === name)
-  for (const expected of view?.online ?? []) {
-    if (!expected.isAllEmpty || expected.nextDay !== undefined) continue
-    const entity = entityText(oracle.pipeline, view?.view.entity ?? [], expected.entity)
-    const at = values.findIndex((one) => one.entity === entity)
-    const found = values[at]
-    if (found?.eventTime === undefined && found !== undefined && found.offset > expected.offset)
-      values[at] = { ...found, offset: expected.offset }
-  }
 }
 
 async function markerProblems(world: World, ends: readonly EndState[]): Promise<string[]> {

@@ -140,6 +140,9 @@ function onlineCells(
   expected: OracleOnline | undefined,
 ): Cells {
   const isAllEmpty = value.fields.size === 0 && expected?.isAllEmpty === true
+  // The state has forgotten the entity and its last record: after a loss it is emptied at the position of the partition.
+  const isForgotten =
+    expected?.isAllEmpty === true && expected.nextDay === undefined && value.eventTime === undefined
   const features = columns.map((column) => {
     const text = value.fields.get(column.name)
     if (isAllEmpty) return [column.name, expected.values.get(column.name)] as const
@@ -151,7 +154,7 @@ function onlineCells(
   return new Map<string, unknown>([
     ...features,
     ...unknown,
-    ['offset of _version', value.offset],
+    ['offset of _version', isForgotten ? Math.min(value.offset, expected.offset) : value.offset],
     ['_event_time', value.eventTime],
     ['_next', value.nextDay],
   ])
