@@ -98,7 +98,7 @@ test('a range that goes on to the end hands states over, and may be stopped and 
   const things = await liveThings()
   const { id, handsOver, staged } = await shop.planned('--days', '2026-02-17..')
   expect(handsOver).toBe(true)
-  const run = shop.start(['replay', 'run', id, '--records-per-second', '50', '--json'])
+  const run = shop.start(['replay', 'run', id, '--records-per-second', '20', '--json'])
   const place = shop.path('state', 'replays', id, 'partition-0', 'CURRENT')
   while (!existsSync(place) && run.child.exitCode === null) await sleep(20)
   run.child.kill('SIGINT')
