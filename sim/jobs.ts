@@ -9,18 +9,26 @@ const SILENT_MAX_MS = 120_000
 /** Worlds are short-lived garbage: with more room for it, collecting costs a third. */
 const NODE_OPTIONS = ['--import', import.meta.resolve('tsx'), '--max-semi-space-size=64']
 
+export type Failure = Pick<SeedResult, 'seed' | 'problems'>
+
+/** A long range tells what it finds when it finds it. */
+export interface RangeWatch {
+  onSeed?(done: number): void
+  onFailure?(failure: Failure): void
+}
+
 export interface RangeResult {
   readonly seeds: number
-  readonly failures: readonly Pick<SeedResult, 'seed' | 'problems'>[]
+  readonly failures: readonly Failure[]
   readonly counts: Counts
   readonly simulatedMs: number
 }
 
 export async function runRange(
   range: { readonly from: number; readonly seeds: number; readonly jobs: number },
-  onSeed: (done: number) => void,
+  watch: RangeWatch = {},
 ): Promise<RangeResult> {
-  const failures: Pick<SeedResult, 'seed' | 'problems'>[] = []
+  const failures: Failure[] = []
   const counts: Counts = {}
   let seeds = 0
   let simulatedMs = 0
@@ -28,12 +36,14 @@ export async function runRange(
     seeds += 1
     simulatedMs += result.simulatedMs
     addCounts(counts, result.counts)
-    if (result.problems.length > 0) failures.push(result)
-    onSeed(seeds)
+    if (result.problems.length > 0) failed(result)
+    watch.onSeed?.(seeds)
   }
-  const fail = (seed: number, problem: string): void => {
-    failures.push({ seed, problems: [problem] })
+  const failed = (failure: Failure): void => {
+    failures.push(failure)
+    watch.onFailure?.(failure)
   }
+  const fail = (seed: number, problem: string): void => failed({ seed, problems: [problem] })
   const to = range.from + range.seeds
   await Promise.all(
     Array.from({ length: Math.min(range.jobs, range.seeds) }, (_, job) =>

@@ -4,9 +4,9 @@
  */
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { runRange } from './jobs.ts'
+import { runRange, type Failure } from './jobs.ts'
 import { coverageLines, neverHit, SEEDS_FOR_COVERAGE } from './required.ts'
-import { runSeed, type SeedResult } from './run-seed.ts'
+import { runSeed } from './run-seed.ts'
 
 const PROBLEMS_SHOWN = 12
 const TOLD_EVERY = 500
@@ -43,21 +43,24 @@ async function runTraced(): Promise<number> {
 
 async function runAll(): Promise<number> {
   const startedMs = performance.now()
-  const result = await runRange(range, (done) => {
-    if (done % TOLD_EVERY === 0) console.error(`${done} of ${range.seeds} seeds`)
+  const result = await runRange(range, {
+    onSeed: (done) => {
+      if (done % TOLD_EVERY === 0) console.error(`${done} of ${range.seeds} seeds`)
+    },
+    onFailure: tellFailure,
   })
-  for (const failure of result.failures) tellFailure(failure)
   const missing = range.seeds >= SEEDS_FOR_COVERAGE ? neverHit(result.counts) : []
   if (values.coverage || missing.length > 0) console.log(coverageLines(result.counts).join('\n'))
   for (const what of missing) console.log(`never hit: ${what}`)
   const seconds = (performance.now() - startedMs) / 1_000
+  const failed = result.failures.map(({ seed }) => seed)
   console.log(
-    `${result.seeds} seeds in ${seconds.toFixed(1)} s (${(result.simulatedMs / 3_600_000).toFixed(1)} hours simulated), ${result.failures.length} failed`,
+    `${result.seeds} seeds in ${seconds.toFixed(1)} s (${(result.simulatedMs / 3_600_000).toFixed(1)} hours simulated), ${failed.length} failed${failed.length > 0 ? `: ${failed.join(', ')}` : ''}`,
   )
   return result.failures.length > 0 || missing.length > 0 ? 1 : 0
 }
 
-function tellFailure({ seed, problems }: Pick<SeedResult, 'seed' | 'problems'>): void {
+function tellFailure({ seed, problems }: Failure): void {
   console.log(`\nseed ${seed} failed:`)
   for (const problem of problems.slice(0, PROBLEMS_SHOWN)) console.log(`  ${problem}`)
   if (problems.length > PROBLEMS_SHOWN)

@@ -26,7 +26,7 @@ test(
   async () => {
     const jobs = availableParallelism()
     const range = { from: FROM, seeds: SEEDS_FOR_COVERAGE, jobs }
-    const { seeds, failures, counts } = await runRange(range, () => undefined)
+    const { seeds, failures, counts } = await runRange(range)
     const told = failures.map(
       ({ seed, problems }) =>
         `npm run sim -- --seeds 1 --from ${seed} --trace\n  ${problems.slice(0, 5).join('\n  ')}`,
