@@ -6,6 +6,8 @@ import type { SeedResult } from './run-seed.ts'
 import type { WorkerNote, WorkerOrder } from './worker.ts'
 
 const SILENT_MAX_MS = 120_000
+/** Then another one goes on: Node.js keeps what waits for a signal that nobody aborts, as members that were killed do. */
+const SEEDS_PER_PROCESS = 1_000
 /** Worlds are short-lived garbage: with more room for it, collecting costs a third. */
 const NODE_OPTIONS = ['--import', import.meta.resolve('tsx'), '--max-semi-space-size=64']
 
@@ -60,6 +62,9 @@ function runJob(
   fail: (seed: number, problem: string) => void,
 ): Promise<void> {
   const path = join(import.meta.dirname, 'worker.ts')
+  const stretch = { ...order, to: Math.min(order.to, order.from + SEEDS_PER_PROCESS * order.step) }
+  const goOnAt = (from: number): Promise<void> | undefined =>
+    from < order.to ? runJob({ ...order, from }, note, fail) : undefined
   return new Promise((resolve) => {
     const worker = fork(path, { execArgv: NODE_OPTIONS })
     let seed: number | undefined
@@ -80,14 +85,13 @@ function runJob(
       const why = hangs
         ? 'hangs: no step of the world ends'
         : `its process ended with ${code ?? 'a signal'}`
-      if (seed === undefined && code === 0) resolve()
+      if (seed === undefined && code === 0) resolve(goOnAt(stretch.to))
       else {
         const failed = seed ?? order.from
         fail(failed, why)
-        const next = failed + order.step
-        resolve(next < order.to ? runJob({ ...order, from: next }, note, fail) : undefined)
+        resolve(goOnAt(failed + order.step))
       }
     })
-    worker.send(order)
+    worker.send(stretch)
   })
 }
