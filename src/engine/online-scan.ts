@@ -192,15 +192,10 @@ export class ScanTask {
         })
         await teller.tell(
           orphans.map(({ entity, version }) => {
-            // One of an earlier generation whose last record the state has passed keeps that record in its version. Any other, and
-            // any at all in a store that lost data, may be older than what a zombie knows: nothing up to here may come back.
-            const isForgotten =
-              isOlder(regrouping, version) ||
-              (this.#reason !== 'loss' &&
-                version.generation < generation &&
-                version.offset < nextOffset)
-            const last = isOlder(regrouping, version) ? regrouping?.offset : version.offset
-            const offset = isForgotten && last !== undefined ? last : nextOffset - 1
+            // Its last record is forgotten with its entity, and may be newer than what the store knows (it lost data, or that record
+            // counts since this generation): nothing up to here may come back.
+            const before = isOlder(regrouping, version) ? regrouping?.offset : undefined
+            const offset = before ?? nextOffset - 1
             const empty = teller.value(view, { entity, offset, tiles: [] })
             return { ...empty, version: { generation, offset, day: this.asOf } }
           }),
