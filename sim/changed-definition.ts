@@ -26,8 +26,9 @@ export function tryChangedDefinition(world: World, operator: Operator, chance: C
   })
   world.watchForWrites(member.process.name)
   world.scheduler.after(60_000, () => {
-    if (member.process.status === 'running')
-      world.violation(`${member.process.name} runs with a changed definition`)
+    const { name } = member.process
+    // One whose first question is still without an answer has not come so far.
+    if (world.coordinator.isMember(name)) world.violation(`${name} runs with a changed definition`)
     member.process.kill()
   })
 }

@@ -53,6 +53,10 @@ export class GroupCoordinator {
     return [...this.#members.values()].find(({ held }) => held.includes(partition))?.id
   }
 
+  isMember(id: string): boolean {
+    return this.#members.has(id)
+  }
+
   /** Keeps what it is told, from whomever. */
   publish(partition: number, nextOffset: number): void {
     this.#onPublished(partition, nextOffset)
