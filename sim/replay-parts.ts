@@ -104,8 +104,7 @@ export async function runParts(
     tables: staging,
     tiles: undefined,
     live: () => Promise.resolve(undefined),
-    milestones: async (partition) =>
-      (await (await furthestState(world, partition))?.state.milestones()) ?? [],
+    milestones: async (partition) => (await furthestState(world, partition))?.state.milestones(),
     records: await readRecords(tools.generations),
     staged: async () => {
       const found: StagedTable[] = []

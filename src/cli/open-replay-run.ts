@@ -76,7 +76,7 @@ export async function openReplayRun(
     tables: staging,
     tiles: regroupedTiles(openTileTables(tables, database), records),
     live: (partition) => liveCopy(replays, plan.base, partition),
-    milestones: async (partition) => (await know())[partition]?.state?.milestones ?? [],
+    milestones: async (partition) => (await know())[partition]?.state?.milestones,
     records,
     staged: () => stagedTables(staging, database, tableNames(plan)),
     rejects: opened.add(new FileRejectSink(path.join(directory, 'rejects'), topicOf(pipeline))),

@@ -61,7 +61,7 @@ export async function afterIds(
     // Ready since, or stopped before it had read them all.
     if (head === undefined || head.views.length > 0 || head.nextOffset < start.countsFrom) return
     const { logIdentity } = head
-    const milestones = passedOf(parts, start, await parts.milestones(partition))
+    const milestones = passedOf(parts, start, await knownMilestones(parts, partition, start))
     const ready = { ...readyHead(parts, partition, start), logIdentity }
     await state.commit({ ...nothingBut(ready), milestones })
   })
@@ -156,7 +156,7 @@ async function begin(
   state: PartitionState,
   start: Counted,
 ): Promise<'ready' | 'ids'> {
-  const known = await parts.milestones(partition)
+  const known = await knownMilestones(parts, partition, start)
   const unready = { ...emptyHead(parts, partition), generation: UNREADY }
   if (start.kind === 'tiles') await putTiles(parts, { state, head: unready, start, partition })
   const milestones = passedOf(parts, start, known)
@@ -170,6 +170,26 @@ async function begin(
     : readyHead(parts, partition, start)
   await state.commit({ ...nothingBut(head), milestones })
   return readsIds ? 'ids' : 'ready'
+}
+
+/** Without them the state could not hand them on. @throws REPLAY_REFUSED */
+async function knownMilestones(
+  parts: StartParts,
+  partition: number,
+  { countsFrom }: Counted,
+): Promise<readonly Milestone[]> {
+  const known = await parts.milestones(partition)
+  if (known === undefined && countsFrom !== originOf(parts.plan, partition))
+    throw unknownMilestone(parts, partition, countsFrom)
+  return known ?? []
+}
+
+function unknownMilestone({ plan }: StartParts, partition: number, offset: number): TidemarkError {
+  return new TidemarkError(
+    'REPLAY_REFUSED',
+    `replay ${plan.id} begins partition ${partition} at a time that is known at offset ${offset}, and no state that knows it is on this machine or among the checkpoints. ` +
+      `Nothing was read. Run it where it was planned, or plan it again here: \`tidemark replay plan\``,
+  )
 }
 
 /** The log before the start says the same in this generation; what reading ids made of it is replaced. */
@@ -216,13 +236,7 @@ function timeAt(
   const { partition, start, known } = at
   if (start.offset === originOf(parts.plan, partition)) return NO_TIME
   const milestone = known.findLast(({ offset }) => offset === start.offset)
-  if (milestone === undefined) {
-    throw new TidemarkError(
-      'REPLAY_REFUSED',
-      `replay ${parts.plan.id} remembers ids of partition ${partition} from the milestone at offset ${start.offset} on, and no state that knows it is on this machine or among the checkpoints. ` +
-        `Nothing was read. Run it where it was planned, or plan it again here: \`tidemark replay plan\``,
-    )
-  }
+  if (milestone === undefined) throw unknownMilestone(parts, partition, start.offset)
   const { maxEventTime, watermark, newestIdDay } = milestone
   return {
     ...NO_TIME,

@@ -28,8 +28,8 @@ export interface StartParts {
   readonly checkpoints: CheckpointStore | undefined
   /** The pipeline's newest state of the plan's base that can be had: a copy, undefined where there is none. */
   live(partition: number): Promise<LiveCopy | undefined>
-  /** What the pipeline's newest state knows; nothing where there is none. */
-  milestones(partition: number): Promise<readonly Milestone[]>
+  /** What the pipeline's newest state knows; undefined where there is none. */
+  milestones(partition: number): Promise<readonly Milestone[] | undefined>
   readonly tiles: TileTables | undefined
   /** All generations so far. */
   readonly records: readonly GenerationRecord[]

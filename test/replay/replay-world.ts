@@ -227,8 +227,7 @@ export class ReplayWorld {
           tables: crashingTables(place.tables, crash),
           tiles: tilesIn(live.tables),
           live: () => Promise.resolve(undefined),
-          milestones: async (partition) =>
-            (await this.knowledge())[partition]?.state?.milestones ?? [],
+          milestones: async (partition) => (await this.knowledge())[partition]?.state?.milestones,
           records: await readRecords(live.generations),
           staged: () => Promise.resolve(stagedIn(place.tables, plan)),
           rejects: crashingRejects(place.rejects, crash),
