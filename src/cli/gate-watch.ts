@@ -14,13 +14,11 @@ import type { GateResult } from '../replay/gates.ts'
 import { viewTable } from '../table/view.ts'
 import type { OpenTables } from './compose.ts'
 import { countDays } from './count-days.ts'
+import { MinuteLook } from './minute-look.ts'
 import { tableSide } from './replay-files.ts'
 import type { TableSide } from './replay-files.ts'
 
 type WatchedTables = Pick<OpenTables, 'store' | 'database'>
-
-/** A look at a table that has not changed costs one listing of its log. */
-const LOOK_EVERY_MS = 60_000
 
 interface WatchedView {
   readonly title: string
@@ -35,15 +33,19 @@ interface WatchedView {
   results: readonly GateResult[]
 }
 
+interface Looked {
+  readonly side: TableSide
+  readonly day: DayIndex
+  readonly signal: AbortSignal
+}
+
 type WatchParts = Pick<RunParts, 'pipeline' | 'clock' | 'log'>
 
 export class GateWatch implements AsyncDisposable {
   readonly #parts: WatchParts
   readonly #tables: WatchedTables
   readonly #views: readonly WatchedView[]
-  readonly #stopping = new AbortController()
-  #lookedMs = -Infinity
-  #looking: Promise<void> | undefined
+  readonly #minutes: MinuteLook
 
   constructor(parts: WatchParts, tables: WatchedTables) {
     this.#parts = parts
@@ -54,6 +56,7 @@ export class GateWatch implements AsyncDisposable {
           ? [{ title, tableName, gates, counted: new Map(), version: undefined, results: [] }]
           : [],
     )
+    this.#minutes = new MinuteLook(parts.clock, (signal) => this.#lookAtAll(signal))
   }
 
   /** Those of the newest complete day of each view. */
@@ -61,25 +64,18 @@ export class GateWatch implements AsyncDisposable {
     return this.#views.flatMap(({ results }) => results)
   }
 
-  /** Begins a look where one is due. */
-  update({ partitions }: RunProgress): void {
-    const isMine = partitions.some(({ partition }) => partition === 0)
-    if (!isMine) for (const view of this.#views) view.results = []
-    const now = this.#parts.clock.monotonicMs()
-    const isDue = now - this.#lookedMs >= LOOK_EVERY_MS
-    if (!isMine || !isDue || this.#views.length === 0 || this.#looking) return
-    this.#lookedMs = now
-    this.#looking = this.#lookAtAll().finally(() => {
-      this.#looking = undefined
-    })
+  /** Begins a look where one is due: at a table that has not changed it costs one listing of its log. */
+  update(progress: RunProgress): void {
+    if (this.#views.length === 0 || this.#minutes.update(progress)) return
+    for (const view of this.#views) view.results = []
   }
 
-  async #lookAtAll(): Promise<void> {
+  async #lookAtAll(signal: AbortSignal): Promise<void> {
     for (const view of this.#views) {
       try {
-        if (!this.#stopping.signal.aborted) await this.#look(view)
+        if (!signal.aborted) await this.#look(view, signal)
       } catch (error) {
-        if (this.#stopping.signal.aborted) return
+        if (signal.aborted) return
         this.#parts.log.warn(
           { view: view.title, error },
           `${view.title}: the limits of its days (validate) could not be looked at; it is tried again`,
@@ -88,13 +84,13 @@ export class GateWatch implements AsyncDisposable {
     }
   }
 
-  async #look(view: WatchedView): Promise<void> {
+  async #look(view: WatchedView, signal: AbortSignal): Promise<void> {
     const side = await tableSide(this.#tables.store.table(view.tableName))
     if (side.version === undefined || side.version === view.version) return
     const { complete } = await viewTable(side.table, side.version)
     if (complete.size === 0) return
     const day = Math.min(...complete.values())
-    const profiles = await this.#profiles(view, side, day)
+    const profiles = await this.#profiles(view, { side, day, signal })
     const firstDay = side.files[0]?.day
     this.#tell(view, checkGates(view.title, view.gates, { judged: [day], firstDay, profiles }))
     view.version = side.version
@@ -103,8 +99,7 @@ export class GateWatch implements AsyncDisposable {
   /** Of the day and those before it; only days whose files changed are counted anew. */
   async #profiles(
     view: WatchedView,
-    side: TableSide,
-    day: DayIndex,
+    { side, day, signal }: Looked,
   ): Promise<ReadonlyMap<DayIndex, DayProfile>> {
     const { gates } = view
     const days = Array.from({ length: gates.previousDays + 1 }, (_, index) => day - index)
@@ -117,7 +112,6 @@ export class GateWatch implements AsyncDisposable {
     const stale = new Set(days.filter((each) => view.counted.get(each)?.files !== names.get(each)))
     const files = side.files.filter((file) => stale.has(file.day)).map((file) => ({ side, file }))
     const { database } = this.#tables
-    const signal = this.#stopping.signal
     const found = await countDays([side], files, gates, { database, signal })
     view.counted = new Map(
       days.map((each) => {
@@ -141,8 +135,7 @@ export class GateWatch implements AsyncDisposable {
     view.results = results
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stopping.abort()
-    await this.#looking
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#minutes[Symbol.asyncDispose]()
   }
 }

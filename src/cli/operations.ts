@@ -10,12 +10,15 @@ import type { Health } from '../http/health.ts'
 import { serveOperations } from '../http/server.ts'
 import { createMetrics } from '../metrics/metrics.ts'
 import type { RedisOnlineStore } from '../redis/online-store.ts'
+import { GenerationRecords } from '../storage/generation-records.ts'
 import type { ObjectStorage } from '../storage/object-storage.ts'
+import { StoredReplays } from '../storage/replay-records.ts'
 import { TABLE_FAULTS } from '../table/failure.ts'
 import { isKafka, stateDirectory } from './compose.ts'
 import type { OpenedParts, OpenRunParts } from './compose.ts'
 import { GateWatch } from './gate-watch.ts'
 import { openStorage } from './open-storage.ts'
+import { PublicationWatch } from './publication-watch.ts'
 import { packageVersion } from './version.ts'
 
 type WatchedParts = Pick<
@@ -24,7 +27,8 @@ type WatchedParts = Pick<
 >
 
 /**
- * Watches the limits of the views' days, and opens the server before the run begins, so that a start that takes long can be watched; it is closed with the other parts.
+ * Watches the limits of the views' days and publishes that do not come to their end, and opens the server before the run begins, so
+ * that a start that takes long can be watched; it is closed with the other parts.
  * The function that it returns is to be handed each progress of the run.
  *
  * @throws HTTP_LISTEN_FAILED
@@ -33,10 +37,14 @@ export async function openOperations(
   parts: WatchedParts,
   opened: OpenedParts,
 ): Promise<(progress: RunProgress) => void> {
-  const { pipeline, source, clock, log, openTables } = parts
+  const { pipeline, source, clock, log } = parts
   const { http } = pipeline
-  const gates = openTables && opened.add(new GateWatch(parts, openTables))
-  if (http === undefined) return (now) => gates?.update(now)
+  const { gates, publications } = openWatches(parts, opened)
+  const watch = (now: RunProgress): void => {
+    gates?.update(now)
+    publications?.update(now)
+  }
+  if (http === undefined) return watch
   let last: RunProgress | undefined
   const { offline } = pipeline.sinks
   const tables = offline && opened.add(await openStorage(pipeline, offline.location, TABLE_FAULTS))
@@ -52,6 +60,7 @@ export async function openOperations(
       tableBytes: () => tableBytes(pipeline, tables),
       evictedKeys: () => evictedKeys(parts),
       gates: () => gates?.results ?? [],
+      publications: () => publications?.status,
     },
   })
   const health = (): Health =>
@@ -65,7 +74,27 @@ export async function openOperations(
   log.info({ url }, `metrics and health at ${url}`)
   return (now) => {
     last = now
-    gates?.update(now)
+    watch(now)
+  }
+}
+
+interface Watches {
+  readonly gates?: GateWatch
+  readonly publications?: PublicationWatch
+}
+
+/** None where there are no tables. */
+function openWatches(parts: WatchedParts, opened: OpenedParts): Watches {
+  const { openTables } = parts
+  if (openTables === undefined) return {}
+  const { storage } = openTables
+  const records = {
+    replays: new StoredReplays(storage),
+    generations: new GenerationRecords(storage),
+  }
+  return {
+    gates: opened.add(new GateWatch(parts, openTables)),
+    publications: opened.add(new PublicationWatch(parts, records)),
   }
 }
 

@@ -23,13 +23,15 @@ export interface UnfinishedPublication extends Made {
   readonly command: string
 }
 
+export type PublicationRecords = Pick<PublicationParts, 'replays' | 'generations'>
+
 export const NO_PUBLICATIONS: PublicationStatus = { unfinished: [], left: [] }
 
 /** @throws TABLE_* */
 export async function publicationStatus({
   replays,
   generations,
-}: Pick<PublicationParts, 'replays' | 'generations'>): Promise<PublicationStatus> {
+}: PublicationRecords): Promise<PublicationStatus> {
   const records = await readRecords(generations)
   const ids = new Set(allMade(records).map(({ replay }) => replay))
   return publicationStatusOf(await Promise.all([...ids].map((id) => replays.get(id))), records)

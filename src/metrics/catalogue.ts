@@ -2,6 +2,7 @@
 import { CHECKPOINT_METRICS } from './checkpoint-metrics.ts'
 import { READING_METRICS, RECORD_METRICS, TIME_METRICS } from './log-metrics.ts'
 import type { Metric } from './metric.ts'
+import { PUBLICATION_METRICS } from './publication-metrics.ts'
 import { RUN_METRICS } from './run-metrics.ts'
 import { COMMIT_METRICS, DELAY_METRICS, FRESHNESS_METRICS, ONLINE_METRICS } from './sink-metrics.ts'
 import { TABLE_METRICS } from './table-metrics.ts'
@@ -21,6 +22,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
   { title: 'The online store', metrics: ONLINE_METRICS },
   { title: 'Freshness', metrics: FRESHNESS_METRICS },
   { title: 'The tables', metrics: TABLE_METRICS },
+  { title: 'Publishes and rollbacks', metrics: PUBLICATION_METRICS },
   { title: 'Checkpoints', metrics: CHECKPOINT_METRICS },
 ]
 

@@ -24,6 +24,8 @@ export interface Moment {
   readonly monotonicMs: number
   readonly sizes: MeasuredSizes
   readonly gates: readonly JudgedGate[]
+  /** Undefined: not known, or another process's to tell. */
+  readonly publications: OpenPublications | undefined
 }
 
 /** A limit that a view sets for its days (`validate`), held against the newest day that is complete. */
@@ -34,6 +36,20 @@ export interface JudgedGate {
   /** Undefined: a limit of rows. */
   readonly column?: string
   readonly passed: boolean
+}
+
+/** Publishes and rollbacks that have not come to their end, and days of tables that one has left as they were. */
+export interface OpenPublications {
+  readonly unfinished: readonly {
+    readonly did: 'publish' | 'rollback'
+    /** Undefined where that is not known. */
+    readonly sinceMs: number | undefined
+  }[]
+  readonly left: readonly {
+    readonly table: string
+    readonly first: DayIndex
+    readonly last: DayIndex
+  }[]
 }
 
 /** What takes a look outside: measured now and then, beside the scrapes. */

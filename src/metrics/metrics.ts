@@ -12,7 +12,15 @@ import type { RunProgress } from '../engine/parts.ts'
 import type { Clock } from '../engine/ports.ts'
 import { METRICS } from './catalogue.ts'
 import { Measured } from './measured.ts'
-import type { JudgedGate, Labels, Metric, MeasuredSizes, Moment, Sample } from './metric.ts'
+import type {
+  JudgedGate,
+  Labels,
+  Metric,
+  MeasuredSizes,
+  Moment,
+  OpenPublications,
+  Sample,
+} from './metric.ts'
 
 export interface MetricsParts {
   readonly pipeline: Pipeline
@@ -33,6 +41,7 @@ export interface MetricsExtras {
   readonly evictedKeys?: () => Promise<number | undefined>
   /** Of the newest complete day of each view. */
   readonly gates?: () => readonly JudgedGate[]
+  readonly publications?: () => OpenPublications | undefined
 }
 
 export interface Metrics {
@@ -126,6 +135,7 @@ class Moments {
       progress: progress(),
       sourceReachable: extras?.sourceReachable?.() ?? true,
       gates: extras?.gates?.() ?? [],
+      publications: extras?.publications?.(),
       wallMs: clock.wallMs(),
       monotonicMs,
       sizes: {

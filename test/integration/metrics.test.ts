@@ -170,6 +170,8 @@ describe('a run', () => {
       'TidemarkFreshness',
       'TidemarkCheckpointsFailing',
       'TidemarkGateFailed',
+      'TidemarkPublicationUnfinished',
+      'TidemarkPublicationDaysLeft',
     ])
     // Before the first scrape nothing was up: that is pending for a moment.
     expect(rules.filter(({ state }) => state === 'firing')).toEqual([])

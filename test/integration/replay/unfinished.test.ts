@@ -2,8 +2,17 @@
  * What operators see of a publish or a rollback that was killed, what waits for it, and the way on where its files are gone: by the
  * command line, on files.
  */
-import { copyFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import {
+  appendFileSync,
+  copyFileSync,
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs'
 import path from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { CliDirectory } from '../../support/cli-process.ts'
 
@@ -13,6 +22,7 @@ const TABLE = 'user_activity_v1'
 
 beforeAll(async () => {
   expect(await shop.run('init')).toMatchObject({ code: 0 })
+  appendFileSync(shop.path('pipeline.yaml'), '\nhttp: 127.0.0.1:0\n')
   expect(await shop.run('run', '--until-end')).toMatchObject({ code: 0 })
 })
 
@@ -52,6 +62,24 @@ function trailOf(id: string): string[] {
   return readdirSync(folder)
     .sort()
     .map((name) => path.join(folder, name))
+}
+
+/** What a run that begins now has for Prometheus of publications, once it has looked for them. */
+async function scraped(): Promise<string[]> {
+  const run = shop.start(['run'])
+  try {
+    const said = await run.says('metrics and health at')
+    const url = /metrics and health at (http:[^"\s]+)/.exec(said)?.[1] ?? ''
+    for (;;) {
+      const text = await (await fetch(`${url}/metrics`)).text()
+      const lines = text.split('\n').filter((line) => /^tidemark_(unfin|publica)/.test(line))
+      if (lines.length > 0) return lines.map((line) => line.replace('pipeline="shop",', ''))
+      await setTimeout(100)
+    }
+  } finally {
+    run.child.kill('SIGTERM')
+    expect(await run.ended).toMatchObject({ code: 0 })
+  }
 }
 
 /** As it is when the process dies right behind the record: everything but that, and the entry that it begins, is as before. */
@@ -107,6 +135,7 @@ test('an unfinished publish is shown by status, list and show; nothing is vacuum
     expect(stdout).toMatch(/UNFINISHED: the publish of replay \S+ \(generation 2, begun 20.* by /)
     expect(stdout).toContain(command)
   }
+  expect(await scraped()).toContain('tidemark_unfinished_publications{did="publish"} 1')
   expect(await refused('table', 'vacuum')).toContain(`nothing is vacuumed meanwhile`)
   expect(await shop.json('replay', 'publish', id, '--yes')).toMatchObject({ outcome: 'finished' })
   expect(await publications()).toEqual({ unfinished: [], left: [] })
@@ -137,6 +166,9 @@ test('a rollback that was killed, and whose files are gone then, blocks nobody f
   await shop.json(...back, '--abandon')
   const { unfinished, left } = await publications()
   expect([unfinished, left[0]?.table]).toEqual([[], TABLE])
+  const metrics = (await scraped()).join('\n')
+  expect(metrics).toMatch(/^tidemark_unfinished_publications{did="rollback"} 0$/m)
+  expect(metrics).toMatch(/^tidemark_publication_left_days{table="user_activity_v1"} [1-9]/m)
   const { stdout } = await shop.run('status')
   expect(stdout).toMatch(/LEFT: user_activity_v1 has rows of 20.*tidemark replay --days 20/)
   expect((await shop.run('replay', 'diff', next.id)).code).toBe(0)
