@@ -19,6 +19,7 @@ import type { PartitionStateReader } from '../leveldb/readers.ts'
 import { restoreState } from '../leveldb/restore.ts'
 import { LevelPartitionState } from '../leveldb/state.ts'
 import type { KnownCheckpoint, KnownState, PartitionKnowledge } from '../replay/knowledge.ts'
+import { presentRegroupedPlace } from '../replay/regrouped-states.ts'
 import { stateDirectory } from './compose.ts'
 import type { LogSpans } from './log-spans.ts'
 import type { TilesComplete } from './tiles-complete.ts'
@@ -44,7 +45,9 @@ export async function gatherKnowledge(parts: KnowledgeParts): Promise<PartitionK
   for (const [partition, log] of parts.logs.entries()) {
     const kept = await fittingCheckpoints(parts, partition, inheritance)
     const state = await newestState(parts, partition, { inheritance, kept })
-    found.push({ partition, log, state, checkpoints: kept.map(knownCheckpoint) })
+    const regrouped = await regroupedStates(parts, partition)
+    const checkpoints = [...kept.map((each) => knownCheckpoint(each)), ...regrouped]
+    found.push({ partition, log, state, checkpoints })
     parts.onKnown?.(found.length, parts.logs.length)
   }
   return found
@@ -73,6 +76,17 @@ function isOf(stored: GenerationRecord, head: StateHead, inheritance: Inheritanc
   const isOtherLog =
     stored.log !== undefined && head.logIdentity !== undefined && head.logIdentity !== stored.log
   return head.origin === origin && !isOtherLog
+}
+
+/** Beside the checkpoints: states of the origins that partitions got when some were added. */
+async function regroupedStates(
+  { records, handOvers }: KnowledgeParts,
+  partition: number,
+): Promise<KnownCheckpoint[]> {
+  const place = presentRegroupedPlace(records)
+  if (place === undefined) return []
+  const kept = await handOvers.states(place).list(partition)
+  return kept.map((each) => ({ ...knownCheckpoint(each), place }))
 }
 
 function knownCheckpoint({ id, head, files }: Checkpoint): KnownCheckpoint {

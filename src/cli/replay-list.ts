@@ -1,7 +1,7 @@
 /** Replays as people and machines see them: all in a table, and one with everything that is known of it. */
 import { readRecords } from '../engine/hand-over.ts'
 import { OPEN_DAY } from '../replay/plan.ts'
-import type { DayRange, ReplayPlan } from '../replay/plan.ts'
+import type { DayRange, ReplayPlan, ReplayStart } from '../replay/plan.ts'
 import type { AuditEntry, Replay } from '../replay/records.ts'
 import { isDiscarded, standingOf } from '../replay/standing.ts'
 import type { Standing } from '../replay/standing.ts'
@@ -111,6 +111,11 @@ function printReplay(
     out.line(`\nstaged in ${storage.location}/_tidemark/replays/${plan.id}`)
 }
 
+function beginningOf(start: ReplayStart): string {
+  if (start.kind !== 'checkpoint') return start.kind
+  return start.place === undefined ? `checkpoint ${start.checkpoint}` : 'regrouped state'
+}
+
 function printPartitions(out: Call<unknown>['out'], { plan, result }: Replay): void {
   out.line()
   out.table(
@@ -121,7 +126,7 @@ function printPartitions(out: Call<unknown>['out'], { plan, result }: Replay): v
       return [
         String(partition),
         countWords(start.offset),
-        start.kind === 'checkpoint' ? `checkpoint ${start.checkpoint}` : start.kind,
+        beginningOf(start),
         done ? countWords(done.offset) : stop === undefined ? 'the end' : countWords(stop),
         read === undefined ? '-' : countWords(read),
         dayWords(done?.closedDay),

@@ -112,7 +112,9 @@ function beginWords(start: ReplayStart): string {
     case 'origin':
       return 'nothing, at the origin'
     case 'checkpoint':
-      return `checkpoint ${start.checkpoint}`
+      return start.place === undefined
+        ? `checkpoint ${start.checkpoint}`
+        : 'the state that partitions were regrouped into'
     case 'milestone':
       return `the time of a milestone`
     case 'live':
@@ -236,7 +238,8 @@ export function planData(made: MadePlan, cost: ReplayCost): object {
 function startData(start: ReplayStart): object {
   const { kind, offset } = start
   const counts = { kind, offset, countsFrom: countsFrom(start) }
-  if (start.kind === 'checkpoint') return { ...counts, checkpoint: start.checkpoint }
+  if (start.kind === 'checkpoint')
+    return { ...counts, checkpoint: start.checkpoint, place: start.place ?? null }
   return start.kind === 'tiles' ? { ...counts, tiles: rangeData(start.tiles) } : counts
 }
 

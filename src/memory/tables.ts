@@ -54,6 +54,17 @@ export class MemoryTables implements TableStore {
     return copy
   }
 
+  /** As a publish does: slots that it covers say what those of other tables say. */
+  swap(from: MemoryTables, generation: number, covers: (slot: SlotKey) => boolean): void {
+    for (const [name, { slots }] of from.#tables) {
+      const own = this.#tables.get(name)
+      invariant(own, `${name} is there before it is published to`)
+      own.generation = generation
+      for (const [key, slot] of own.slots) if (covers(slot)) own.slots.delete(key)
+      for (const [key, slot] of slots) if (covers(slot)) own.slots.set(key, slot)
+    }
+  }
+
   /** What a reader of the newest version sees, with the slot that each row is in. */
   rows(name: string): PlacedRow[] {
     const slots = this.#tables.get(name)?.slots.values() ?? []

@@ -34,8 +34,10 @@ export interface StartNeeds {
   /** Undefined: events have no ids. */
   readonly duplicatesWithinMs: number | undefined
   readonly allowedLatenessMs: number
-  /** Days from here on are counted from the log; what is before may be taken from states and tables. */
+  /** Rows of days from here on are written. */
   readonly first: DayIndex
+  /** Events of days from here on are counted from the log; those of days before may be taken from states. Not before `first`. */
+  readonly countedFirst: DayIndex
   /** The first day whose tile matters. */
   readonly firstTile: DayIndex
   /** Where the generation began to read. */
@@ -125,20 +127,31 @@ function originOf(
 
 function checkpointOf(
   { checkpoints, log }: PartitionKnowledge,
-  { calendar, first, changesFrom, statesHold }: StartNeeds,
+  needs: StartNeeds,
 ): ReplayStart | string {
+  const { countedFirst, changesFrom, statesHold } = needs
   if (!statesHold) return 'definitions or the policy change, so older states are of no use'
   if (checkpoints.length === 0) return 'none is kept'
-  const firstMs = calendar.startOf(first)
   const old = checkpoints.filter(
-    ({ time, nextOffset }) =>
-      (time.maxEventTime ?? -Infinity) < firstMs && nextOffset <= changesFrom,
+    ({ time, nextOffset }) => nextOffset <= changesFrom && isBefore(time, needs),
   )
   const best = latestOf(old, ({ nextOffset }) => nextOffset)
-  if (best === undefined) return `none is older than ${formatDay(first)}`
+  if (best === undefined) return `none is older than ${formatDay(countedFirst)}`
   if (best.nextOffset < log.start)
     return `the latest that is old enough goes on at offset ${best.nextOffset}, and the log begins at ${log.start} now`
-  return { kind: 'checkpoint', offset: best.nextOffset, checkpoint: best.id }
+  const { id, place, nextOffset } = best
+  const at = place === undefined ? {} : { place }
+  return { kind: 'checkpoint', offset: nextOffset, checkpoint: id, ...at }
+}
+
+/** No event that is counted anew is in it; and of every day whose rows it has to write it has all tiles, since none of them was final. */
+function isBefore(
+  { maxEventTime = -Infinity }: TimeState,
+  { calendar, first, countedFirst, outOfOrdernessMs, allowedLatenessMs }: StartNeeds,
+): boolean {
+  if (maxEventTime < calendar.startOf(first)) return true
+  if (maxEventTime >= calendar.startOf(countedFirst)) return false
+  return calendar.dayOf(maxEventTime - outOfOrdernessMs - allowedLatenessMs) - 1 < first
 }
 
 function milestoneOf(known: PartitionKnowledge, needs: StartNeeds): ReplayStart | string {

@@ -2,7 +2,6 @@
  * What replays leave behind and nobody needs any more: staging tables, states that were to be handed over, states that were kept for a
  * rollback. The plan and the audit trail stay for ever; so do states that owners may still come into the present generation with.
  */
-import type { GenerationRecord } from '../core/generation.ts'
 import { inheritanceOf, readRecords } from '../engine/hand-over.ts'
 import { replacedPlace, replayPlace } from '../engine/hand-over-port.ts'
 import type { GenerationStore } from '../engine/ports.ts'
@@ -10,6 +9,7 @@ import { TidemarkError } from '../errors.ts'
 import type { ObjectStorage } from '../storage/object-storage.ts'
 import type { AuditStamp } from './plan.ts'
 import type { ReplayRecords } from './records.ts'
+import { regroupedPlace } from './regrouped-states.ts'
 import { allMade, isFinished } from './standing.ts'
 
 export interface DiscardParts {
@@ -53,9 +53,10 @@ export async function discardReplay(
   }
   const published = made.filter(({ did }) => did === 'publish').map(({ generation }) => generation)
   const { handedOver } = inheritanceOf(records)
+  const regrouped = regroupedPlace(records)
   const needed = [
     ...(handedOver ? [handedOver.place, replacedPlace(handedOver.generation)] : []),
-    ...regroupedPlaces(records),
+    ...(regrouped === undefined ? [] : [regrouped]),
   ]
   const places = [replayPlace(id), ...published.map(replacedPlace)]
   const folders = [
@@ -76,11 +77,4 @@ export async function discardReplay(
   await parts.replays.audit(id, { ...stamp, did: 'discard', details: { ...preview } })
   for (const { path } of files) await parts.storage.delete(path)
   return preview
-}
-
-/** What came before partitions were added is nowhere else in the order of now: later replays begin with it. */
-function regroupedPlaces(records: readonly GenerationRecord[]): string[] {
-  const { regrouped } = inheritanceOf(records)
-  const record = records.find(({ generation }) => generation === regrouped?.generation)
-  return record?.handOver?.kind === 'states' ? [record.handOver.place] : []
 }

@@ -12,7 +12,7 @@ export interface PartitionKnowledge {
   readonly log: LogSpan
   /** Undefined: no state on this machine, and none kept elsewhere. */
   readonly state: KnownState | undefined
-  /** Those that are states of the present generation. */
+  /** Those that are states of the present generation; what a regrouping made is among them. */
   readonly checkpoints: readonly KnownCheckpoint[]
 }
 
@@ -40,6 +40,8 @@ export interface KnownState {
 
 export interface KnownCheckpoint {
   readonly id: string
+  /** Of states that were handed over: where they are. Absent: among the pipeline's checkpoints. */
+  readonly place?: string
   readonly nextOffset: number
   readonly time: TimeState
   readonly bytes: number

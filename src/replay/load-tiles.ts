@@ -17,7 +17,10 @@ import type { DayRange } from './plan.ts'
 export interface TileTables {
   /** Of which there are tiles of a partition; undefined where there are none. */
   firstDay(view: ViewPlan, partition: number): Promise<DayIndex | undefined>
-  /** Of one day of a partition, in pages; nothing where the table or the day is not there. */
+  /**
+   * Of one day of a partition, in pages; nothing where the table or the day is not there. Rows of one entity, where there are several,
+   * follow each other in one page: their tiles are merged in this order, as if all records of them had stood at one offset.
+   */
   rows(view: ViewPlan, partition: number, day: DayIndex): AsyncIterable<readonly TileRow[]>
 }
 
@@ -55,7 +58,12 @@ export async function* loadTiles(load: TileLoad): AsyncGenerator<readonly TileWr
       for await (const rows of tables.rows(view, partition, day)) {
         for (const { entity: values, offset, tile, generation } of rows) {
           const entity = view.entity.encode(values)
-          const bytes = layouts.current(tile, generation)
+          const own = layouts.current(tile, generation)
+          const before = page.at(-1)
+          const isSame =
+            before?.entity === entity && before.day === day && before.view === view.index
+          if (isSame) page.pop()
+          const bytes = isSame ? layouts.merged(before.bytes, own, offset) : own
           const slot = slotOf(entity, slots)
           page.push({ view: view.index, slot, entity, day, offset, bytes })
         }
@@ -74,6 +82,7 @@ class StoredLayouts {
   readonly #codec: TileCodec
   readonly #slab: TileSlab
   readonly #slot: number
+  readonly #from: number
   /** By generation: index of its layout in the codec; undefined: it holds what the view does not know. */
   readonly #indexes = new Map<number, number | undefined>()
 
@@ -81,7 +90,7 @@ class StoredLayouts {
     const own = view.layout.signature
     const signatures = [own]
     for (const { generation, views } of records) {
-      const recorded = views.find((one) => isSame(one, view))
+      const recorded = views.find((one) => isRecorded(one, view))
       if (recorded === undefined) continue
       const signature = signatureOf(view, recorded)
       const text = JSON.stringify(signature)
@@ -94,6 +103,7 @@ class StoredLayouts {
     this.#codec = new TileCodec(view.layout, signatures)
     this.#slab = view.layout.slab()
     this.#slot = this.#slab.allocate()
+    this.#from = this.#slab.allocate()
   }
 
   /**
@@ -116,9 +126,24 @@ class StoredLayouts {
         'the definition was changed since. Nothing was written. Plan the replay again, from records that the log still has or from an archive',
     )
   }
+
+  /** Tiles of one entity from several partitions; both in the view's own layout. */
+  merged(first: Uint8Array, second: Uint8Array, offset: number): Uint8Array {
+    const { layout } = this.#view
+    const slab = this.#slab
+    for (const [slot, bytes] of [
+      [this.#slot, first],
+      [this.#from, second],
+    ] as const) {
+      this.#codec.decode(bytes, slab, slot)
+      layout.reposition(slab, slot, offset)
+    }
+    layout.merge(slab, this.#slot, slab, this.#from)
+    return this.#codec.encode(slab, this.#slot).slice()
+  }
 }
 
-function isSame({ name, version }: RecordedView, { definition }: ViewPlan): boolean {
+function isRecorded({ name, version }: RecordedView, { definition }: ViewPlan): boolean {
   return name === definition.name && version === definition.version
 }
 

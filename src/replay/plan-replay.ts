@@ -142,7 +142,7 @@ function unreachable(
       // What a partition needs before the range it needs whatever the range is.
       const own = scope.stagedFirst(known)
       const from = own < range.first ? own : first
-      return chooseStart(known, scope.needs(known, from)).start !== undefined
+      return chooseStart(known, scope.needs(known, from, first)).start !== undefined
     }),
   )
   const other = wanted === undefined ? '' : 'another --start (auto is the one that reads least), '

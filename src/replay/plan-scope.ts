@@ -61,7 +61,8 @@ export interface Scope {
   readonly policy: RangePolicy
   /** First day of which a partition has to stage rows. */
   stagedFirst(known: PartitionKnowledge): DayIndex
-  needs(known: PartitionKnowledge, first: DayIndex): StartNeeds
+  /** @param counted instead of the range's first day */
+  needs(known: PartitionKnowledge, first: DayIndex, counted?: DayIndex): StartNeeds
 }
 
 /** @throws USAGE, DEFINITION_CHANGED, REPLAY_REFUSED */
@@ -96,13 +97,14 @@ export function scopeOf(request: ReplayRequest, facts: ReplayFacts): Scope {
   const stagedFirst = (known: PartitionKnowledge): DayIndex =>
     isApart ? ownersNeed(range.first, [known], policy) : staged.first
   const longest = longestOf(wanted, views)
-  const needs = (known: PartitionKnowledge, first: DayIndex): StartNeeds => ({
+  const needs: Scope['needs'] = (known, first, counted = range.first) => ({
     calendar: policy.calendar,
     outOfOrdernessMs: policy.outOfOrdernessMs,
     allowedLatenessMs: pipeline.time.allowedLatenessMs,
     duplicatesWithinMs:
       pipeline.event.id === undefined ? undefined : pipeline.event.duplicatesWithinMs,
     first,
+    countedFirst: Math.max(first, counted),
     firstTile: first - longest,
     origin: stored.segments.find(({ partition }) => partition === known.partition)?.origin ?? 0,
     isRegrouped: stored.regrouped !== undefined,

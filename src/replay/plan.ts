@@ -75,8 +75,13 @@ export interface PartitionReplay {
 export type ReplayStart =
   /** An empty one, where the generation began. */
   | { readonly kind: 'origin'; readonly offset: number }
-  /** That of a checkpoint, older than the range. */
-  | { readonly kind: 'checkpoint'; readonly offset: number; readonly checkpoint: string }
+  /** That of a checkpoint, older than the range. `place`: of the states that a regrouping made, which are there. */
+  | {
+      readonly kind: 'checkpoint'
+      readonly offset: number
+      readonly checkpoint: string
+      readonly place?: string
+    }
   /**
    * A copy of the live one, made when the replay runs, and the tiles that it has dropped from the tile tables. The log is not
    * read: the partition stops where the copy stands. `offset`: where it stood when that was planned.

@@ -6,18 +6,16 @@
  *     live state                                         [== what late records and windows of today need ==]
  *     rows that are due  [=======================================================]  every closed day
  */
-import { formatSlot, parseSlot } from '../core/dirty-slot.ts'
+import { parseSlot } from '../core/dirty-slot.ts'
 import type { DayIndex } from '../core/day.ts'
 import type { ViewPlan } from '../core/view-plan.ts'
 import type { PartitionState, StateHead, TileWrite, ViewState } from '../engine/ports.ts'
 import { TidemarkError } from '../errors.ts'
+import { dueSlots, markDue, settleDue } from './due-slots.ts'
 import { nothingBut } from './heads.ts'
 import { loadTiles } from './load-tiles.ts'
 import type { DayRange } from './plan.ts'
 import type { StartParts } from './start-parts.ts'
-
-/** Slots marked by one commit. */
-export const MARKED_MAX = 20_000
 
 /**
  * The copy is in `state`, as its owner left it; whatever is written here is written again after a crash.
@@ -34,13 +32,8 @@ export async function completeLive(
   const base = { ...ready, generation: parts.plan.base, views }
   const stored = await recallTiles(parts, state, base)
   const due = dueSlots(parts, { first: stored.first, last: ready.time.closedDay ?? -Infinity })
-  for (let at = 0; at < due.length; at += MARKED_MAX) {
-    const dirty = due.slice(at, at + MARKED_MAX).map((slot) => [slot, 0] as const)
-    await state.commit({ ...nothingBut(base), dirty: new Map(dirty) })
-  }
-  const wanted = new Set(due)
-  const cleared = [...(await state.dirtySlots()).keys()].filter((slot) => !wanted.has(slot))
-  await state.commit({ ...nothingBut({ ...ready, views }), cleared })
+  await markDue(state, base, due)
+  await settleDue(state, { ...ready, views }, due)
 }
 
 /**
@@ -137,21 +130,4 @@ async function* forgottenTiles(
   const days: DayRange = { first: stored.first, last: Math.min(finalDay - kept, stored.written) }
   const { slots } = plan.record
   yield* loadTiles({ tables: tiles, views, partition, days, slots, records })
-}
-
-/** Every row and tile of these days: what is published speaks for whole days. */
-export function dueSlots(
-  { views, plan }: Pick<StartParts, 'views' | 'plan'>,
-  { first, last }: DayRange,
-): string[] {
-  const due: string[] = []
-  for (const { index: view } of views) {
-    for (let day = first; day <= last; day += 1) {
-      for (let slot = 0; slot < plan.record.slots; slot += 1) {
-        for (const kind of ['rows', 'tiles'] as const)
-          due.push(formatSlot({ kind, view, day, slot }))
-      }
-    }
-  }
-  return due
 }

@@ -10,10 +10,12 @@ import type { TimeState } from '../core/partition-time.ts'
 import type { Checkpoint } from '../engine/checkpoint-port.ts'
 import type { Milestone, PartitionState, StateHead } from '../engine/ports.ts'
 import { TidemarkError } from '../errors.ts'
+import { dueSlots, markDue, settleDue } from './due-slots.ts'
 import { emptyHead, nothingBut, originOf, UNREADY, viewStates } from './heads.ts'
 import { loadTiles } from './load-tiles.ts'
 import type { PartitionReplay, ReplayStart } from './plan.ts'
 import { completeLive } from './prepare-live.ts'
+import { stagedDays } from './staged.ts'
 import type { StartParts } from './start-parts.ts'
 
 type Counted = Extract<ReplayStart, { readonly kind: 'milestone' | 'tiles' }>
@@ -35,8 +37,8 @@ export async function prepareState(
       await beginAtOrigin(parts, partition, start.offset)
       return 'ready'
     case 'checkpoint':
-      if (found === undefined) await restore(parts, partition, start.checkpoint)
-      await withState(parts, partition, (state) => takeOver(parts, state))
+      if (found === undefined) await restore(parts, partition, start)
+      await withState(parts, partition, (state) => takeOver(parts, partition, state))
       return 'ready'
     case 'live':
       if (found === undefined) await copyLive(parts, partition)
@@ -92,19 +94,20 @@ async function beginAtOrigin(parts: StartParts, partition: number, offset: numbe
 }
 
 async function restore(
-  { states, checkpoints, plan }: StartParts,
+  { states, checkpoints, handOvers, plan }: StartParts,
   partition: number,
-  id: string,
+  { checkpoint: id, place }: Extract<ReplayStart, { readonly kind: 'checkpoint' }>,
 ): Promise<void> {
-  const kept: readonly Checkpoint[] = (await checkpoints?.list(partition)) ?? []
+  const store = place === undefined ? checkpoints : handOvers?.states(place)
+  const kept: readonly Checkpoint[] = (await store?.list(partition)) ?? []
   const checkpoint = kept.find((each) => each.id === id)
-  if (checkpoint === undefined || checkpoints === undefined) {
+  if (checkpoint === undefined || store === undefined) {
     throw new TidemarkError(
       'REPLAY_REFUSED',
       `replay ${plan.id} begins partition ${partition} with the checkpoint ${id}, which is not kept any more. Nothing was read. Plan it again: \`tidemark replay plan\``,
     )
   }
-  await states.restoreState(partition, checkpoints.read(checkpoint))
+  await states.restoreState(partition, store.read(checkpoint))
 }
 
 async function copyLive(parts: StartParts, partition: number): Promise<void> {
@@ -120,11 +123,19 @@ async function copyLive(parts: StartParts, partition: number): Promise<void> {
   await states.restoreState(partition, copy.files())
 }
 
-async function takeOver(parts: StartParts, state: PartitionState): Promise<void> {
+/** Days that it has closed and the replay stages all the same are due: owners still write or correct them. */
+async function takeOver(
+  parts: StartParts,
+  partition: number,
+  state: PartitionState,
+): Promise<void> {
   const { head } = state
   if (head === undefined) return
-  const cleared = [...(await state.dirtySlots()).keys()]
-  await state.commit({ ...nothingBut(takenOver(parts, head)), cleared })
+  const ready = takenOver(parts, head)
+  const { first } = stagedDays(parts.plan, partition)
+  const due = dueSlots(parts, { first, last: ready.time.closedDay ?? -Infinity })
+  await markDue(state, head, due)
+  await settleDue(state, ready, due)
 }
 
 async function completeTaken(parts: StartParts, state: PartitionState): Promise<void> {

@@ -17,11 +17,11 @@ import { NO_TIME } from '../core/partition-time.ts'
 import { planRecorded } from '../engine/open-generation.ts'
 import type { PartitionState, StateHead, TileWrite } from '../engine/ports.ts'
 import { invariant, TidemarkError } from '../errors.ts'
+import { dueSlots, markDue } from './due-slots.ts'
 import { emptyHead, nothingBut, originOf, UNREADY, viewStates } from './heads.ts'
 import { foldOld, oldParts, oldRecord } from './old-partition.ts'
 import { regroupedBy } from './plan.ts'
 import type { ReplayPlan } from './plan.ts'
-import { dueSlots, MARKED_MAX } from './prepare-live.ts'
 import { entitiesOf, TileMerger } from './regroup-entities.ts'
 import type { ReplayOptions, ReplayParts } from './run-parts.ts'
 import type { StartParts } from './start-parts.ts'
@@ -200,10 +200,7 @@ async function makeReady(
   const time = timeOf(start, { regrouped, olds, origin })
   const first = Math.max(regrouped.first, oldestDay)
   const due = dueSlots(start, { first, last: time.closedDay ?? -Infinity })
-  for (let at = 0; at < due.length; at += MARKED_MAX) {
-    const dirty = due.slice(at, at + MARKED_MAX).map((slot) => [slot, origin - 1] as const)
-    await state.commit({ ...nothingBut(unready), dirty: new Map(dirty) })
-  }
+  await markDue(state, unready, due)
   const logIdentity = olds.find(({ head }) => head?.partition === partition)?.head?.logIdentity
   const { generation } = plan.record
   const ready = { ...unready, generation, logIdentity, time, views: viewStates(views) }
@@ -231,6 +228,7 @@ function timeOf(
   for (let day = Math.max(logClosed, closedDay - TICKS_MAX) + 1; day <= closedDay; day += 1)
     tickCloses.push([day, plan.audit.atMs])
   const completeFrom = Math.max(...times.map((each) => each.completeFrom ?? -Infinity))
+  const newestIdDay = Math.max(...times.map((each) => each.newestIdDay ?? -Infinity))
   return {
     maxEventTime: newest,
     maxEventOffset: at.origin - 1,
@@ -238,6 +236,7 @@ function timeOf(
     closedDay,
     tickCloses,
     completeFrom,
+    ...(newestIdDay === -Infinity ? {} : { newestIdDay }),
   }
 }
 

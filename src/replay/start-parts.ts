@@ -4,6 +4,7 @@ import type { TimePolicy } from '../core/definition.ts'
 import type { GenerationRecord } from '../core/generation.ts'
 import type { ViewPlan } from '../core/view-plan.ts'
 import type { CheckpointStore } from '../engine/checkpoint-port.ts'
+import type { HandOvers } from '../engine/hand-over-port.ts'
 import type { RunParts } from '../engine/parts.ts'
 import type { Milestone } from '../engine/ports.ts'
 import type { TileTables } from './load-tiles.ts'
@@ -26,6 +27,7 @@ export interface StartParts {
   readonly partitions: number
   /** The pipeline's. */
   readonly checkpoints: CheckpointStore | undefined
+  readonly handOvers: HandOvers | undefined
   /** The pipeline's newest state of the plan's base that can be had: a copy, undefined where there is none. */
   live(partition: number): Promise<LiveCopy | undefined>
   /** What the pipeline's newest state knows; undefined where there is none. */

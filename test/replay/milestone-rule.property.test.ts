@@ -74,6 +74,7 @@ function needsOf({ policy, firstTile }: Scenario): StartNeeds {
     duplicatesWithinMs: policy.duplicatesWithinMs,
     allowedLatenessMs: policy.allowedLatenessMs,
     first: firstTile + 3,
+    countedFirst: firstTile + 3,
     firstTile,
     origin: 0,
     changesFrom: Infinity,

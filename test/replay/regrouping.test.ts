@@ -1,92 +1,9 @@
 /** Corners of a regrouping, one by one: what random logs reach too seldom to be told by, and what is refused. */
 import { describe, expect, test } from 'vitest'
-import { homeOfText } from '../../src/core/home.ts'
-import { partitionerNamed } from '../../src/core/partitioner.ts'
-import type { Pipeline } from '../../src/core/definition.ts'
 import type { StateHead } from '../../src/engine/ports.ts'
-import { DAY_MS } from '../support/builders.ts'
-import type { RawRecord } from '../support/raw-record.ts'
-import { resolveText } from '../support/resolve-text.ts'
 import { differences, goneOn, grow } from './regrouping-world.ts'
-import type { Growing, Grown } from './regrouping-world.ts'
-
-const FIRST_MS = Date.UTC(2026, 0, 1)
-const FIRST_DAY = FIRST_MS / DAY_MS
-const PARTITIONS = 3
-
-const DOCUMENT = `
-name: shop
-source:
-  files: ./log
-  format: json
-  key: user
-  fields: { user: string, n: int64 }
-  event: { id: id, duplicatesWithin: 24h, time: { field: at, format: ms } }
-time: { outOfOrderness: 0s, allowedLateness: 12h }
-views:
-  activity:
-    entity: user
-    windows: [1d, 3d]
-    features: { events: { count: "*" }, sum: { sum: n }, first: { first: n }, last: { last: n } }
-sinks: { online: { leveldb: ./online }, offline: { delta: ./tables, slots: 2 } }
-state: ./state
-commit: { records: 3 }
-`
-
-function pipeline(): Pipeline {
-  const found = resolveText(DOCUMENT, '/regrouping')
-  return { ...found, rejects: { ...found.rejects, limit: 1 } }
-}
-
-function homeOf(user: string): number {
-  const murmur2 = partitionerNamed('murmur2')
-  if (murmur2 === undefined) throw new Error('murmur2 is known')
-  return homeOfText(murmur2, PARTITIONS)(user)
-}
-
-/** Names whose keys lie in a partition now. */
-function userOf(partition: number, nth = 0): string {
-  const names = Array.from({ length: 100 }, (_, index) => `user-${index}`)
-  const found = names.filter((name) => homeOf(name) === partition)[nth]
-  if (found === undefined) throw new Error(`a key of partition ${partition}`)
-  return found
-}
-
-interface Event {
-  readonly user: string
-  /** Days since the first. */
-  readonly day: number
-  readonly n?: number
-  readonly id?: string
-}
-
-function records(events: readonly Event[], origin = 0): RawRecord[] {
-  return events.map(({ user, day, n = 1, id }, index) => {
-    const at = Math.round(FIRST_MS + day * DAY_MS)
-    const value = JSON.stringify({ user, n, at, id: id ?? `${user} ${day} ${index} ${origin}` })
-    return { offset: origin + index, timestamp: at, key: user, value }
-  })
-}
-
-/** @param old by partition; `then`: where their keys lie now */
-function growing(old: readonly (readonly Event[])[], then: readonly Event[]): Growing {
-  const origins = Array.from({ length: PARTITIONS }, (_, partition) => old[partition]?.length ?? 0)
-  return {
-    partitioner: 'murmur2',
-    log: {
-      old: old.map((events, partition) => ({ partition, records: records(events) })),
-      parts: origins.map((origin, partition) => {
-        const own = then.filter(({ user }) => homeOf(user) === partition)
-        return { partition, origin, records: records(own, origin) }
-      }),
-      home: ({ fields }) => homeOf(String(fields.get('user'))),
-    },
-  }
-}
-
-function daily(user: string, from: number, to: number): Event[] {
-  return Array.from({ length: to - from + 1 }, (_, index) => ({ user, day: from + index + 0.5 }))
-}
+import { daily, FIRST_DAY, growing, PARTITIONS, pipeline, userOf } from './growing-log.ts'
+import type { Grown } from './regrouping-world.ts'
 
 async function runAndCompare(grown: Grown): Promise<string> {
   const place = grown.world.place()

@@ -2,7 +2,7 @@
  * A live pipeline in memory and replays beside it: planned from what its states know, run to the side, compared with the oracle. The
  * log may have lost its beginning, and a run may be killed at any durable effect.
  */
-import type { CheckpointStore } from '../../src/engine/checkpoint-port.ts'
+import type { Checkpoint, CheckpointStore } from '../../src/engine/checkpoint-port.ts'
 import { readRecords } from '../../src/engine/hand-over.ts'
 import { replayPlace } from '../../src/engine/hand-over-port.ts'
 import type { HandOvers } from '../../src/engine/hand-over-port.ts'
@@ -20,13 +20,15 @@ import { MemoryBucket, MemoryFiles, MemoryObjectStorage } from '../../src/memory
 import { diskOf, MemoryDisk } from '../../src/memory/disk.ts'
 import { MemoryPartitionState } from '../../src/memory/state.ts'
 import { MemoryTables } from '../../src/memory/tables.ts'
-import type { PartitionKnowledge } from '../../src/replay/knowledge.ts'
+import type { KnownCheckpoint, PartitionKnowledge } from '../../src/replay/knowledge.ts'
 import { Pace } from '../../src/replay/pace.ts'
 import { planReplay } from '../../src/replay/plan-replay.ts'
 import type { PlannedReplay } from '../../src/replay/plan-replay.ts'
 import type { ReplayRequest } from '../../src/replay/plan-scope.ts'
 import type { ReplayPlan } from '../../src/replay/plan.ts'
 import type { ReplayResult } from '../../src/replay/records.ts'
+import { presentRegroupedPlace } from '../../src/replay/regrouped-states.ts'
+import { regroupedTiles } from '../../src/replay/regrouped-tiles.ts'
 import { runReplay } from '../../src/replay/run.ts'
 import type { ReplayParts } from '../../src/replay/run-parts.ts'
 import type { LiveCopy } from '../../src/replay/start-parts.ts'
@@ -62,13 +64,17 @@ export class ReplayWorld {
   /** First offset that the log still has. */
   logStart = 0
 
-  constructor(pipeline: Pipeline, partitions: readonly RawPartition[]) {
-    this.live = new World(pipeline, partitions)
+  /** @param after what a replay has made of another one: its owners, and the states between generations */
+  constructor(
+    pipeline: Pipeline,
+    partitions: readonly RawPartition[],
+    after: { readonly live?: World; readonly handOvers?: HandOvers } = {},
+  ) {
+    this.live = after.live ?? new World(pipeline, partitions)
     this.partitions = partitions
-    this.handOvers = openHandOvers(this.#storage(), pipeline, {
-      clock: this.live.clock,
-      log: SILENT,
-    })
+    const { clock } = this.live
+    this.handOvers =
+      after.handOvers ?? openHandOvers(this.#storage(), pipeline, { clock, log: SILENT })
   }
 
   get pipeline(): Pipeline {
@@ -140,6 +146,9 @@ export class ReplayWorld {
 
   async knowledge(): Promise<PartitionKnowledge[]> {
     const found: PartitionKnowledge[] = []
+    const records = await readRecords(this.live.generations)
+    const regrouped = presentRegroupedPlace(records)
+    const tilesTo = await this.#tilesTo(records.at(-1)?.generation ?? 1)
     for (const partition of this.partitions.keys()) {
       const disk = this.live.disks[partition] ?? new MemoryDisk()
       const state = await MemoryPartitionState.open(disk)
@@ -147,6 +156,8 @@ export class ReplayWorld {
       const end = (this.partitions[partition]?.records.at(-1)?.offset ?? -1) + 1
       const milestones = await state.milestones()
       const kept = (await this.checkpoints?.list(partition)) ?? []
+      const left =
+        regrouped === undefined ? [] : await this.handOvers.states(regrouped).list(partition)
       found.push({
         partition,
         log: { start: Math.min(this.logStart, end), end, unit: 'records', recordBytes: 100 },
@@ -155,31 +166,29 @@ export class ReplayWorld {
           head,
           milestones: milestones.sort((a, b) => a.offset - b.offset || a.day - b.day),
           dirty: [...(await state.dirtySlots()).keys()].map(parseSlot),
-          tilesTo: await this.#tilesTo(partition),
+          tilesTo: tilesTo.get(partition),
         },
-        checkpoints: kept.map(({ id, head: { nextOffset, time } }) => {
-          return { id, nextOffset, time, bytes: 1 }
-        }),
+        checkpoints: [
+          ...kept.map((each) => known(each)),
+          ...left.map((each) => ({ ...known(each), ...(regrouped && { place: regrouped }) })),
+        ],
       })
     }
     return found
   }
 
-  async #tilesTo(partition: number): Promise<number | undefined> {
-    const days: number[] = []
+  /** By partition; nothing of one that a table has no whole day of. */
+  async #tilesTo(generation: number): Promise<ReadonlyMap<number, number>> {
+    const all: ReadonlyMap<number, number>[] = []
     for (const { name, version } of this.pipeline.views) {
-      const spec = {
-        name: `${name}_v${version}__tiles`,
-        columns: [],
-        sortedBy: [],
-        generation: 1,
-        metadata: {},
-      }
-      const table = await this.live.tables.open(spec)
-      days.push((await table.complete()).get(partition) ?? -Infinity)
+      const spec = { columns: [], sortedBy: [], generation, metadata: {} }
+      const table = await this.live.tables.open({ name: `${name}_v${version}__tiles`, ...spec })
+      all.push(await table.complete())
     }
-    const least = Math.min(...days)
-    return Number.isFinite(least) ? least : undefined
+    const days = [...this.partitions.keys()].map((partition) => {
+      return [partition, Math.min(...all.map((each) => each.get(partition) ?? -Infinity))] as const
+    })
+    return new Map(days.filter(([, day]) => Number.isFinite(day)))
   }
 
   place(): ReplayPlace {
@@ -208,6 +217,7 @@ export class ReplayWorld {
         .filter(({ offset }) => offset >= this.logStart)
         .map(memoryRecord),
     )
+    const records = await readRecords(live.generations)
     try {
       return await runReplay(
         {
@@ -225,10 +235,10 @@ export class ReplayWorld {
           checkpoints: this.checkpoints,
           handOvers: this.handOvers,
           tables: crashingTables(place.tables, crash),
-          tiles: tilesIn(live.tables),
+          tiles: regroupedTiles(tilesIn(live.tables), records),
           live: () => Promise.resolve(undefined),
           milestones: async (partition) => (await this.knowledge())[partition]?.state?.milestones,
-          records: await readRecords(live.generations),
+          records,
           staged: () => Promise.resolve(stagedIn(place.tables, plan)),
           rejects: crashingRejects(place.rejects, crash),
           clock,
@@ -265,13 +275,16 @@ export class ReplayWorld {
     const generations = new MemoryGenerations()
     await generations.put(record.generation, recordText(record))
     const next = new World(this.pipeline, partitions, { generations, tables })
-    const states = this.handOvers.states(replayPlace(id))
-    for (const partition of next.disks.keys()) {
-      const [kept] = await states.list(partition)
-      if (kept === undefined) throw new Error(`the state of partition ${partition} is stored`)
-      next.disks[partition] = await diskOf(states.read(kept))
-    }
+    for (const partition of next.disks.keys())
+      next.disks[partition] = await this.handedState({ id }, partition)
     return next
+  }
+
+  async handedState({ id }: Pick<ReplayPlan, 'id'>, partition: number): Promise<MemoryDisk> {
+    const states = this.handOvers.states(replayPlace(id))
+    const [kept] = await states.list(partition)
+    if (kept === undefined) throw new Error(`the state of partition ${partition} is stored`)
+    return diskOf(states.read(kept))
   }
 
   /** What the staged rows and tiles differ from what the oracle says of the days that the replay closed. */
@@ -301,6 +314,10 @@ export class ReplayWorld {
       day >= stagedDays(plan, partition).first
     return stagedDifferences(this.pipeline, partitions, { isStaged }, await next.sinks())
   }
+}
+
+function known({ id, head: { nextOffset, time } }: Checkpoint): KnownCheckpoint {
+  return { id, nextOffset, time, bytes: 1 }
 }
 
 function statesOn(disks: MemoryDisk[], crash: CrashPoint): ReplayParts['states'] {

@@ -11,8 +11,8 @@ import type { OracleResult } from './oracle.ts'
 import type { RawPartition } from './raw-record.ts'
 
 export interface RegroupedLog {
-  /** Up to their ends. */
-  readonly old: readonly RawPartition[]
+  /** Up to their ends; a log whose partitions were regrouped before is one, too. */
+  readonly old: readonly RawPartition[] | RegroupedLog
   /** From their origins on. */
   readonly parts: readonly (RawPartition & { readonly origin: number })[]
   /** Where the producer puts a record now. */
@@ -23,18 +23,37 @@ export interface RegroupedLog {
   readonly closedDay?: number
 }
 
+/** What partitions have come to: their own records, those that moved to them first. */
+interface Judged {
+  readonly partitions: readonly OraclePartition[]
+  /** Of all of them, once each: what time and ids hang on. */
+  readonly known: readonly JudgedRecord[]
+  readonly result: OracleResult
+}
+
 export function recomputeRegrouped(pipeline: Pipeline, log: RegroupedLog): OracleResult {
+  return judgeRegrouped(pipeline, log).result
+}
+
+function judgeOld(pipeline: Pipeline, old: RegroupedLog['old']): Judged {
+  if ('parts' in old) return judgeRegrouped(pipeline, old)
+  const partitions = old.map((partition) => judgePartition(pipeline, partition))
+  const known = partitions.flatMap(({ judged }) => judged)
+  return { partitions, known, result: recomputeJudged(pipeline, partitions) }
+}
+
+function judgeRegrouped(pipeline: Pipeline, log: RegroupedLog): Judged {
   const { old, parts, first } = log
-  const judgedOld = old.map((partition) => judgePartition(pipeline, partition))
-  const all = judgedOld.flatMap(({ judged }) => judged)
-  const completeDays = judgedOld.flatMap(({ completeFrom }) => completeFrom ?? [])
+  const was = judgeOld(pipeline, old)
+  const completeDays = was.partitions.flatMap(({ completeFrom }) => completeFrom ?? [])
+  const all = was.partitions.flatMap(({ judged }) => judged)
   const fresh = parts.map((part): OraclePartition & { readonly added: JudgedRecord[] } => {
     const { partition, records, origin } = part
-    const added = judgeOn(pipeline, all, records)
+    const added = judgeOn(pipeline, was.known, records)
     const moved = all
       .filter((one) => one.outcome === 'accepted' && log.home(one) === partition)
       .map((one) => ({ ...one, record: { ...one.record, offset: origin - 1 } }))
-    const watermark = watermarkAfter(pipeline, [...all, ...added])
+    const watermark = watermarkAfter(pipeline, [...was.known, ...added])
     const alone = judgePartition(pipeline, part)
     const closed = watermark === undefined ? [] : [civilDay(pipeline.time.zone, watermark) - 1]
     return {
@@ -46,28 +65,29 @@ export function recomputeRegrouped(pipeline: Pipeline, log: RegroupedLog): Oracl
       completeFrom: completeDays.length > 0 ? Math.max(...completeDays) : alone.completeFrom,
     }
   })
-  const before = recomputeJudged(pipeline, judgedOld)
   const after = recomputeJudged(pipeline, fresh)
   const refused = recomputeJudged(
     pipeline,
     fresh.map(({ added, ...part }) => ({ ...part, judged: added })),
   )
-  return {
+  const result = {
     ...after,
-    rejects: [...before.rejects, ...refused.rejects],
+    rejects: [...was.result.rejects, ...refused.rejects],
     views: after.views.map((view, i) => {
-      const was = before.views[i]
+      const before = was.result.views[i]
       return {
         ...view,
         rows: [
-          ...(was?.rows ?? []).filter(({ day }) => day < first),
+          ...(before?.rows ?? []).filter(({ day }) => day < first),
           ...view.rows.filter(({ day }) => day >= first),
         ],
         tiles: [
-          ...(was?.tiles ?? []).filter(({ day }) => day < first),
+          ...(before?.tiles ?? []).filter(({ day }) => day < first),
           ...view.tiles.filter(({ day }) => day >= first),
         ],
       }
     }),
   }
+  const known = [...was.known, ...fresh.flatMap(({ added }) => added)]
+  return { partitions: fresh, known, result }
 }

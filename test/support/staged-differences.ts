@@ -2,6 +2,7 @@
 import type { Pipeline, ViewDefinition } from '../../src/core/definition.ts'
 import { sinkDifferences, type ActualSinks } from './compare-sinks.ts'
 import { recompute } from './oracle.ts'
+import type { OracleResult } from './oracle.ts'
 import type { RawPartition } from './raw-record.ts'
 
 const DIFFERENCES_MAX = 12
@@ -15,10 +16,17 @@ export interface StagedPart {
 export function stagedDifferences(
   pipeline: Pipeline,
   partitions: readonly RawPartition[],
+  part: StagedPart,
+  actual: Pick<ActualSinks, 'rows' | 'tiles'>,
+): string {
+  return differencesFrom(recompute(pipeline, partitions), part, actual)
+}
+
+export function differencesFrom(
+  oracle: OracleResult,
   { isStaged, isWritten = () => true }: StagedPart,
   actual: Pick<ActualSinks, 'rows' | 'tiles'>,
 ): string {
-  const oracle = recompute(pipeline, partitions)
   const views = oracle.views.map((one) => ({
     ...one,
     rows: isWritten(one.view) ? one.rows.filter(isStaged) : [],

@@ -130,6 +130,11 @@ interface Planned {
   }
 }
 
+interface Later {
+  readonly id: string
+  readonly partitions: readonly { readonly start: { readonly place?: string } }[]
+}
+
 /** Every sink, once it has followed. */
 async function expectSinks({ regrouped, staged }: Planned): Promise<void> {
   const pipeline = await loadPipeline(shop.path('pipeline.yaml'))
@@ -185,6 +190,20 @@ test('2 -> 4 partitions: the consumer stops, entities are regrouped, and it goes
   await expectSinks(plan)
   await produce(4, ALL)
   await expectSinks(plan)
+  // What it left is the beginning of a later replay, which counts the same of the days since.
+  const later = await tidemark<Later>(
+    'replay',
+    'plan',
+    '--days',
+    '2026-01-12..',
+    '--reason',
+    'test',
+  )
+  expect(later.partitions.map(({ start }) => start.place)).toEqual(
+    Array.from({ length: ALL }, () => `replays/${plan.id}`),
+  )
+  await tidemark('replay', 'run', later.id)
+  expect(await shop.run('replay', 'diff', later.id)).toMatchObject({ code: 0 })
   const back = await shop.run('replay', 'rollback', '--reason', 'test', '--yes')
   expect(back.code).toBe(1)
   expect(back.stderr).toMatch(/the log cannot lose them again/)
