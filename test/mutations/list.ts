@@ -358,4 +358,48 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     tests: [TIME],
   },
+  {
+    name: 'a milestone does not know of an id whose repetition lies ahead',
+    edits: [
+      edit(
+        'src/core/judge.ts',
+        '    this.#time.noteId(bucket)\n    return counts',
+        '    if (!counts) this.#time.noteId(bucket)\n    return counts',
+      ),
+    ],
+    tests: ['test/sim/milestones.test.ts'],
+  },
+  {
+    name: 'a milestone forgets ids by the newest accepted event alone',
+    edits: [
+      edit(
+        'src/replay/known-points.ts',
+        '({ offset, newestIdDay }) =>\n      offset <= counts.offset &&\n      (newestIdDay === -Infinity ||\n        calendar.endOf(newestIdDay) +',
+        '({ offset, maxEventTime }) =>\n      offset <= counts.offset &&\n      (maxEventTime === -Infinity ||\n        calendar.endOf(calendar.dayOf(maxEventTime)) +',
+      ),
+    ],
+    tests: ['test/replay/milestone-rule.property.test.ts'],
+  },
+  {
+    name: 'regrouped states forget which of their ids lie ahead',
+    edits: [
+      edit(
+        'src/replay/regroup.ts',
+        '    ...(newestIdDay === -Infinity ? {} : { newestIdDay }),\n',
+        '    ...(newestIdDay === Infinity ? { newestIdDay } : {}),\n',
+      ),
+    ],
+    tests: ['test/replay/regrouped-later.test.ts'],
+  },
+  {
+    name: 'a partition that was added begins as an untouched one',
+    edits: [
+      edit(
+        'src/engine/open-partition.ts',
+        'const origin = regrouping?.offset ?? head.origin',
+        'const origin = head.origin',
+      ),
+    ],
+    tests: ['test/replay/regrouping.test.ts'],
+  },
 ]

@@ -95,6 +95,22 @@ describe('regrouping', () => {
     })
   })
 
+  test('a value whose entity no state has any more becomes that of the partition that was added, before it has a record', async () => {
+    const gone = userOf(2)
+    const old = [{ user: gone, day: 0.5 }, ...daily(userOf(0), 0, 12)]
+    const grown = await grow(pipeline(), growing([old], []))
+    const before = await grown.world.live.online.read('activity:v1', gone)
+    expect(before).toMatchObject({ partition: 0, version: { generation: 1, offset: 0 } })
+    const place = grown.world.place()
+    await grown.world.run(grown.plan, place)
+    const next = await goneOn(grown, place)
+    expect(await next.online.read('activity:v1', gone)).toMatchObject({
+      partition: 2,
+      eventTime: undefined,
+      version: { generation: 2, offset: -1 },
+    })
+  })
+
   test('it comes alone, and not before where the owner stands', async () => {
     const how = growing([daily(userOf(2), 0, 3)], [])
     await expect(grow(pipeline(), { ...how, wish: { onlyRange: true } })).rejects.toThrow(
