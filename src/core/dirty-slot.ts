@@ -31,3 +31,10 @@ export function parseSlot(text: string): DirtySlot {
     slot: Number(slot),
   }
 }
+
+/** Undefined: there is none. */
+export function oldestDay(slots: Iterable<string>): DayIndex | undefined {
+  let oldest = Infinity
+  for (const slot of slots) oldest = Math.min(oldest, parseSlot(slot).day)
+  return oldest === Infinity ? undefined : oldest
+}

@@ -26,5 +26,5 @@ export function takenOver(head: StateHead, generation: number): StateHead {
   const { whole } = head.table
   // A replay's state wrote to the side and owes nothing; of days before its first tile it could not even say anything.
   const owes = whole === undefined ? {} : { owed: whole }
-  return { ...head, generation, table: { complete: [], ...owes } }
+  return { ...head, generation, table: { complete: [], awaits: generation, ...owes } }
 }

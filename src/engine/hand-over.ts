@@ -31,6 +31,8 @@ export interface RegroupedSince {
 export interface HandedOver {
   readonly generation: number
   readonly place: string
+  /** Where the state of a partition stands that was published; undefined: whichever has come furthest. */
+  readonly offsets: ReadonlyMap<number, number> | undefined
   /** Partitions. */
   readonly forgetsDays: readonly number[]
 }
@@ -47,8 +49,12 @@ export function inheritanceOf(records: readonly GenerationRecord[]): Inheritance
   const settled: SettledDays[] = []
   for (const { generation, handOver } of records) {
     if (handOver?.kind === 'states') {
-      const { place, forgetsDays = [] } = handOver
-      handedOver = { generation, place, forgetsDays }
+      const { place, partitions, forgetsDays = [], by } = handOver
+      // A run that goes on since leaves states further ahead, and their rows nobody has published.
+      const isExact = by?.did === 'publish'
+      const stands = partitions.map(({ partition, offset }) => [partition, offset] as const)
+      const offsets = isExact ? new Map(stands) : undefined
+      handedOver = { generation, place, offsets, forgetsDays }
     } else if (handOver) settled.push({ generation, ...handOver.days })
   }
   return { handedOver, settled, regrouped: regroupedSince(records) }

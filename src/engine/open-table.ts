@@ -42,7 +42,16 @@ export async function openTable(
   }
   const dirty = await state.dirtySlots()
   const written = settled(dirty.keys()).map((slot) => [slot, head.nextOffset] as const)
-  return new TableFollower(context, { tables, complete, versions, dirty, written, closedAt })
+  const { awaits } = head.table
+  return new TableFollower(context, {
+    tables,
+    complete,
+    versions,
+    dirty,
+    written,
+    closedAt,
+    awaits,
+  })
 }
 
 async function checkVersion(table: FeatureTable, written: number | undefined): Promise<void> {

@@ -25,7 +25,7 @@ export async function markOwed(state: PartitionState, slots: number): Promise<vo
       }
     }
   }
-  const table = { complete: head.table.complete }
+  const { owed: _, whole: __, ...table } = head.table
   const nothing = { tiles: [], ids: [], milestones: [], cleared: [] }
   await state.commit({ ...nothing, head: { ...head, table }, dirty })
 }

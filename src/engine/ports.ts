@@ -281,6 +281,11 @@ export interface TablePosition {
   readonly whole?: readonly (DayIndex | undefined)[]
   /** What `whole` said in a state that was just taken over: slots of closed days behind it are to be written anew. */
   readonly owed?: readonly (DayIndex | undefined)[]
+  /**
+   * The generation whose publish, or rollback, the tables are still to get: until they have it, rows of closed days may be missing that
+   * this state does not owe them, and what they call complete may be taken back.
+   */
+  readonly awaits?: number
   /** Per view: of the tables, when slots of this partition were last written to them. */
   readonly versions?: readonly TableVersions[]
 }
@@ -472,6 +477,8 @@ export interface FeatureTable {
   complete(): Promise<ReadonlyMap<number, DayIndex>>
   /** Of the newest snapshot. Every transaction raises it, those of upkeep too. */
   version(): Promise<number>
+  /** The newest generation whose publish or rollback is in it; 0: none. */
+  swapped(): Promise<number>
 }
 
 // --- rejects -------------------------------------------------------------------------------------------------------

@@ -83,10 +83,13 @@ export async function handedOverState(
   { partition, inheritance: { handedOver } }: StateWish,
 ): Promise<Candidate[]> {
   if (handOvers === undefined || handedOver === undefined) return []
-  const { place, generation } = handedOver
+  const { place, generation, offsets } = handedOver
   const store = handOvers.states(place)
   const all = await store.list(partition)
-  return all.map((checkpoint) => ({ store, checkpoint, generation }))
+  const offset = offsets?.get(partition)
+  return all
+    .filter(({ head }) => offset === undefined || head.nextOffset === offset)
+    .map((checkpoint) => ({ store, checkpoint, generation }))
 }
 
 /** @returns whether one was restored. @throws CHECKPOINT_REFUSED, STATE_LOCKED, STATE_WRITE_FAILED */

@@ -9,9 +9,10 @@
  * Rows may be newer than X, never older; the table keeps the higher X of a slot. A slot is read once for all its dirty days.
  */
 import type { DayIndex } from '../core/day.ts'
-import { formatSlot, parseSlot } from '../core/dirty-slot.ts'
+import { formatSlot, oldestDay, parseSlot } from '../core/dirty-slot.ts'
 import type { SlotKind } from '../core/dirty-slot.ts'
 import { invariant, TidemarkError } from '../errors.ts'
+import { AwaitedSwap } from './awaited-swap.ts'
 import type { PartitionContext } from './partition-context.ts'
 import type { TableProgress } from './parts.ts'
 import type { SlotChange, StateCommit, TableCommit, TablePosition } from './ports.ts'
@@ -19,8 +20,9 @@ import { retryForEver } from './retry.ts'
 import { planSlots } from './slot-plan.ts'
 import { SlotReader } from './slot-reader.ts'
 import type { SlotRows, SlotWork } from './slot-reader.ts'
-import { openLanes, wholeDay } from './table-lane.ts'
+import { mostAwaited, openLanes, someLacks, wholeDay } from './table-lane.ts'
 import type { LanesStart, TableLane, ViewLanes } from './table-lane.ts'
+import { observeCloses } from './table-delay.ts'
 import { Wakeup } from './wakeup.ts'
 
 /** Closed days that wait for one flush while far behind: fewer, larger flushes. */
@@ -39,6 +41,7 @@ export class TableFollower {
   /** Slots in the table -> X; the next commit clears those not dirtied since. */
   readonly #flushed = new Map<string, number>()
   readonly #wakeup: Wakeup
+  readonly #swap: AwaitedSwap
   #lastFlushMs: number
   #draining = false
   /** A table lacks complete days although no slot may be dirty. */
@@ -54,6 +57,7 @@ export class TableFollower {
       /** Dirty slots that the next commit may clear: somebody else has written them, at this X. */
       readonly written: Iterable<readonly [string, number]>
       readonly closedAt: Map<DayIndex, number>
+      readonly awaits: number | undefined
     },
   ) {
     this.#context = context
@@ -61,6 +65,7 @@ export class TableFollower {
     this.#wakeup = new Wakeup(context.clock)
     this.#lastFlushMs = context.clock.monotonicMs()
     this.#lanes = openLanes(start)
+    this.#swap = new AwaitedSwap(context, start.awaits)
     const columns = start.tables.map(({ rows, tiles }) => ({
       rows: rows.spec.columns,
       tiles: tiles.spec.columns,
@@ -68,7 +73,7 @@ export class TableFollower {
     this.#reader = new SlotReader(context, columns, start.closedAt)
     this.#dirty = new Map(start.dirty)
     for (const [slot, position] of start.written) this.#flushed.set(slot, position)
-    for (const slot of this.#dirty.keys()) this.#await(slot)
+    this.#awaitDirty()
   }
 
   get rowsWritten(): number {
@@ -87,18 +92,12 @@ export class TableFollower {
 
   /** Closed days that a table lacks, and that are not held back. */
   get waitingDays(): number {
-    if (this.#isHeld()) return 0
-    let waiting = 0
-    for (const { rows, tiles } of this.#lanes)
-      waiting = Math.max(waiting, rows.awaitedDays, tiles.awaitedDays)
-    return waiting
+    return this.#isHeld() ? 0 : mostAwaited(this.#lanes)
   }
 
   /** Oldest day that has a dirty slot; undefined when there is none. Tiles that it needs may not be evicted. */
   get oldestDirtyDay(): DayIndex | undefined {
-    let oldest = Infinity
-    for (const slot of this.#dirty.keys()) oldest = Math.min(oldest, parseSlot(slot).day)
-    return oldest === Infinity ? undefined : oldest
+    return oldestDay(this.#dirty.keys())
   }
 
   /** Per view: the last day whose every slot is in the table of rows. */
@@ -108,6 +107,8 @@ export class TableFollower {
 
   get position(): TablePosition {
     const versions = this.#lanes.map(({ rows, tiles }) => ({ ...rows.versions, ...tiles.versions }))
+    const awaits = this.#swap.generation
+    if (awaits !== undefined) return { complete: [], awaits, versions }
     return { complete: this.complete, whole: this.#lanes.map(wholeDay), versions }
   }
 
@@ -143,6 +144,10 @@ export class TableFollower {
     this.#lanes[dirty.view]?.[dirty.kind].await(dirty)
   }
 
+  #awaitDirty(): void {
+    for (const slot of this.#dirty.keys()) this.#await(slot)
+  }
+
   drain(): void {
     this.#draining = true
     this.#wakeup.notify()
@@ -155,9 +160,7 @@ export class TableFollower {
   /** The end of the log has been seen: days that wait for nothing but that are complete now. */
   reachedEnd(): void {
     const { completeDay } = this.#context.committed
-    this.#raiseDue = this.#lanes.some(({ rows, tiles }) =>
-      [rows, tiles].some(({ complete = -Infinity }) => complete < completeDay),
-    )
+    this.#raiseDue = someLacks(this.#lanes, completeDay)
     this.#wakeup.notify()
   }
 
@@ -170,6 +173,10 @@ export class TableFollower {
     const { signal, pipeline } = this.#context
     const correctionsEveryMs = pipeline.sinks.offline?.correctionsEveryMs ?? 0
     while (!signal.aborted) {
+      if (await this.#swap.hasCome(this.#lanes)) {
+        this.#awaitDirty()
+        this.#raiseDue = true
+      }
       if (this.#isDue()) await this.flush()
       else await this.#wakeup.wait(Math.min(correctionsEveryMs, 1_000))
     }
@@ -249,7 +256,8 @@ export class TableFollower {
     const { partition, generation, run, committed, clock, meters } = this.#context
     const startedMs = clock.monotonicMs()
     const before = lane.complete
-    const complete = lane.completeWith(changes, committed.completeDay)
+    const isAwaited = this.#swap.generation !== undefined
+    const complete = isAwaited ? lane.complete : lane.completeWith(changes, committed.completeDay)
     const advanced = complete !== undefined && complete !== lane.complete
     if (changes.length === 0 && !advanced) return
     const transaction = {
@@ -270,21 +278,13 @@ export class TableFollower {
       return
     }
     meters.tableSeconds.observe((clock.monotonicMs() - startedMs) / 1_000)
-    if (complete !== undefined && lane.kind === 'rows') this.#observeCloses(before, complete)
+    if (complete !== undefined && lane.kind === 'rows')
+      observeCloses(this.#context, this.#closedAt, { before, complete })
     lane.written(done.version, changes, complete)
     for (const { day, slot, position } of changes) {
       const key = formatSlot({ kind: lane.kind, view: lane.view, day, slot })
       // One that was dirtied meanwhile is not waited for: no commit could clear it.
       if ((this.#dirty.get(key) ?? Infinity) < position) this.#flushed.set(key, position)
-    }
-  }
-
-  /** From the wall clock of each close, where it is known, to now. */
-  #observeCloses(before: DayIndex | undefined, complete: DayIndex): void {
-    const { clock, meters } = this.#context
-    for (const [day, atMs] of this.#closedAt) {
-      if (day > complete || day <= (before ?? -Infinity)) continue
-      meters.tableDelay.observe((clock.wallMs() - atMs) / 1_000)
     }
   }
 

@@ -72,6 +72,11 @@ export class TableLane {
     return this.#awaited.size
   }
 
+  /** A publish, or a rollback, has taken complete days back or brought them in. */
+  restate(complete: DayIndex | undefined): void {
+    this.#complete = complete
+  }
+
   /** A slot became dirty: it is awaited unless its day is complete already. */
   await(slot: DirtySlot): void {
     if (this.#complete !== undefined && slot.day <= this.#complete) return
@@ -116,4 +121,15 @@ export class TableLane {
 export function wholeDay({ rows, tiles }: ViewLanes): DayIndex | undefined {
   const days = [rows.complete, tiles.complete]
   return days.some((day) => day === undefined) ? undefined : Math.min(...days.map(Number))
+}
+
+/** Closed days that the one of the tables lacks which lacks most. */
+export function mostAwaited(lanes: readonly ViewLanes[]): number {
+  return Math.max(0, ...lanes.flatMap(({ rows, tiles }) => [rows.awaitedDays, tiles.awaitedDays]))
+}
+
+/** Whether one of the tables is not complete up to a day. */
+export function someLacks(lanes: readonly ViewLanes[], day: DayIndex): boolean {
+  const all = lanes.flatMap(({ rows, tiles }) => [rows, tiles])
+  return all.some(({ complete = -Infinity }) => complete < day)
 }

@@ -31,6 +31,8 @@ interface TableContent {
 }
 
 export class MemoryTables implements TableStore {
+  /** The newest generation whose publish or rollback is in all of them: there is nobody who would be late with one. */
+  swapped = Infinity
   readonly #tables = new Map<string, TableContent>()
   readonly #staged = new Map<string, readonly MemoryRow[]>()
 
@@ -43,7 +45,9 @@ export class MemoryTables implements TableStore {
     }
     content.generation = Math.max(content.generation, spec.generation)
     this.#tables.set(spec.name, content)
-    return Promise.resolve(new MemoryTable(spec, content, this.#staged))
+    return Promise.resolve(
+      new MemoryTable(spec, content, { staged: this.#staged, swapped: () => this.swapped }),
+    )
   }
 
   /** As they are now; what is written later is not in it. */
@@ -76,11 +80,17 @@ class MemoryTable implements FeatureTable {
   readonly spec: TableSpec
   readonly #content: TableContent
   readonly #staged: Map<string, readonly MemoryRow[]>
+  readonly #swapped: () => number
 
-  constructor(spec: TableSpec, content: TableContent, staged: Map<string, readonly MemoryRow[]>) {
+  constructor(
+    spec: TableSpec,
+    content: TableContent,
+    store: { readonly staged: Map<string, readonly MemoryRow[]>; readonly swapped: () => number },
+  ) {
     this.spec = spec
     this.#content = content
-    this.#staged = staged
+    this.#staged = store.staged
+    this.#swapped = store.swapped
   }
 
   write(slot: SlotKey, position: number, rows: RowBuffer): Promise<StagedFile | undefined> {
@@ -121,6 +131,10 @@ class MemoryTable implements FeatureTable {
 
   version(): Promise<number> {
     return Promise.resolve(this.#content.version)
+  }
+
+  swapped(): Promise<number> {
+    return Promise.resolve(this.#swapped())
   }
 
   #otherGeneration(ownGeneration: number): TidemarkError {

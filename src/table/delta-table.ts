@@ -36,6 +36,7 @@ import {
 import { addColumns, parseSchema, schemaString } from './schema.ts'
 import { completeDays, isRemembered, planTransaction, type SlotPlan } from './slots.ts'
 import { isSorted, statsJson, summarizeRows } from './stats.ts'
+import { newestSwap } from './swap-plan.ts'
 
 /** A table as the maintenance commands and readers see it, without a writer's spec. */
 export interface DeltaTable {
@@ -137,6 +138,11 @@ class DeltaFeatureTable implements FeatureTable {
 
   version(): Promise<number> {
     return this.#table.log.latest((snapshot) => existing(this.#table, snapshot).version)
+  }
+
+  swapped(): Promise<number> {
+    const { name } = this.spec
+    return this.#table.log.latest((snapshot) => newestSwap(name, existing(this.#table, snapshot)))
   }
 
   #plan(current: Snapshot | undefined, transaction: TableTransaction): SlotPlan {

@@ -64,8 +64,12 @@ export interface SwapContext {
 
 /** Whether a transaction of this generation, or a later one, was here already. */
 export function isSwapped(table: string, snapshot: Snapshot, generation: number): boolean {
-  const done = snapshot.transaction(markId(table))
-  return done !== undefined && done >= generation
+  return newestSwap(table, snapshot) >= generation
+}
+
+/** 0: none. */
+export function newestSwap(table: string, snapshot: Snapshot): number {
+  return snapshot.transaction(markId(table)) ?? 0
 }
 
 export function planCreation(

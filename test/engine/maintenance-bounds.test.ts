@@ -45,11 +45,11 @@ test('a state that is taken over claims nothing of the tables: its owner may com
   expect(takenOver(head, 2)).toEqual({
     generation: 2,
     nextOffset: 7,
-    table: { complete: [], owed: [2] },
+    table: { complete: [], awaits: 2, owed: [2] },
   })
 })
 
 test("a replay's state owes them nothing: days before its first tile are not its own", () => {
   const head = { generation: 1, table: { complete: [] } } as unknown as StateHead
-  expect(takenOver(head, 2)).toEqual({ generation: 2, table: { complete: [] } })
+  expect(takenOver(head, 2)).toEqual({ generation: 2, table: { complete: [], awaits: 2 } })
 })

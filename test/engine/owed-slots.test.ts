@@ -38,10 +38,10 @@ test('days that were closed and not wholly in the tables are written anew, slots
 })
 
 test('what is dirty stays as it is, and it is done once', async () => {
-  const state = await stateWith({ complete: [], owed: [11, 12] }, 12)
+  const state = await stateWith({ complete: [], awaits: 2, owed: [11, 12] }, 12)
   await markOwed(state, 2)
   expect((await state.dirtySlots()).get('r:0:12:0')).toBe(7)
-  expect(state.head?.table).toEqual({ complete: [] })
+  expect(state.head?.table).toEqual({ complete: [], awaits: 2 })
 })
 
 test('a state that was not taken over owes nothing', async () => {

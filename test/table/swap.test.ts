@@ -101,7 +101,9 @@ describe('publish', () => {
 
   test('every slot of the days comes from the replay, empty ones too, in one version; other days and partitions stay', async () => {
     const { version } = await viewTable(fixture.store().table(NAME))
+    expect(await live.swapped()).toBe(0)
     const result = await publish(2, (place) => uptoDay(place) && place.partition === 0)
+    expect(await live.swapped()).toBe(2)
     expect(result).toEqual({
       version: version + 1,
       filesIn: 2,

@@ -1,0 +1,40 @@
+/** Owners that come into a generation before its publish has come to the tables. */
+import { expect, test } from 'vitest'
+import { formatDay } from '../../src/core/day.ts'
+import { MemoryDisk } from '../../src/memory/disk.ts'
+import { MemoryPartitionState } from '../../src/memory/state.ts'
+import { appendDays, DAYS, handOverState, openRig, publish, states } from './hand-over-rig.ts'
+import type { Rig } from './rig.ts'
+
+async function completeDays(rig: Rig): Promise<string[]> {
+  const spec = { name: 'activity_v1', columns: [], sortedBy: [], metadata: {} }
+  const table = await rig.tables.open({ ...spec, generation: 2 })
+  return [...(await table.complete()).values()].map(formatDay)
+}
+
+test('an owner that comes before the publish calls no day complete until its tables have it', async () => {
+  const rig = openRig()
+  appendDays(rig, DAYS.slice(0, 2))
+  await rig.runToEnd()
+  rig.tables.swapped = 0
+  appendDays(rig, DAYS.slice(2))
+  await publish(rig, states(await handOverState(rig, DAYS.slice(0, 4))))
+  await rig.runToEnd()
+  // Rows of the days that the replay has closed are still to come; those of this owner's days are in.
+  expect(rig.rows().at(-1)).toBe('2024-03-07 u n_1d=2 n_3d=6')
+  expect(await completeDays(rig)).toEqual(['2024-03-04'])
+  await using disk = await MemoryPartitionState.open(rig.disks[0] ?? new MemoryDisk())
+  expect(disk.head?.table).toMatchObject({ complete: [], awaits: 2 })
+  const run = rig.start()
+  await rig.clock.advance(5_000)
+  expect(await completeDays(rig)).toEqual(['2024-03-04'])
+  rig.tables.swapped = 2
+  await rig.clock.advance(5_000)
+  expect(await completeDays(rig)).toEqual(['2024-03-07'])
+  appendDays(rig, ['2024-03-09'])
+  await rig.clock.advance(5_000)
+  expect(await completeDays(rig)).toEqual(['2024-03-08'])
+  await run.stop()
+  await using after = await MemoryPartitionState.open(rig.disks[0] ?? new MemoryDisk())
+  expect(after.head?.table.awaits).toBeUndefined()
+})
