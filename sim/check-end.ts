@@ -85,12 +85,17 @@ async function readSinks(
 ): Promise<ActualSinks> {
   const { views } = world.pipeline
   const online = new Map<string, ActualOnline[]>()
+  const isJudgedAnew = world.judged.upTo(generationRecords(world).length).length > 1
   for (const { name, version } of views) {
     const values: ActualOnline[] = []
     for (const partition of world.scenario.partitions.keys()) {
       const page = await world.online.store.walk(`${name}:v${version}`, partition, undefined, 1e6)
-      for (const { entity, fields, version: at, eventTime, nextDay } of page.values)
-        values.push({ entity, fields: new Map(fields), offset: at.offset, eventTime, nextDay })
+      for (const { entity, fields, version: at, eventTime, nextDay } of page.values) {
+        // Of an entity that the state has forgotten the last record is one that some generation had not dropped.
+        const isForgotten = isJudgedAnew && eventTime === undefined && nextDay === undefined
+        const offset = isForgotten ? Infinity : at.offset
+        values.push({ entity, fields: new Map(fields), offset, eventTime, nextDay })
+      }
     }
     const dropped = droppedEntities(world, oracle, name)
     online.set(

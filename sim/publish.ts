@@ -89,6 +89,19 @@ export function publishGeneration(world: World): void {
   coverage.hit('fault generation published')
 }
 
+/** Whether two generations amend the same. */
+export function meansTheSame(world: World, a: number, b: number): boolean {
+  const [one, other] = [a, b].map((each) => recordOfGeneration(world, each)?.amendments)
+  return a === b || JSON.stringify(one) === JSON.stringify(other)
+}
+
+/** Whether a generation was published by a replay, and neither it nor one before it has amended anything. */
+export function countsTheSame(world: World, generation: number): boolean {
+  const all = Array.from({ length: generation }, (_, i) => recordOfGeneration(world, i + 1))
+  const isPlain = all.every((record) => record?.amendments.length === 0)
+  return isPlain && all.at(-1)?.handOver?.by?.did === 'publish'
+}
+
 /** What a replay has amended holds on, until a rollback takes it back. */
 export function amendmentProblems(world: World): string[] {
   const problems: string[] = []

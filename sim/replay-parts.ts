@@ -5,7 +5,7 @@ import type { PublicationParts } from '../src/replay/publication-port.ts'
 import type { AuditStamp, ReplayPlan } from '../src/replay/plan.ts'
 import type { StagedTable } from '../src/replay/records.ts'
 import type { ReplayParts } from '../src/replay/run-parts.ts'
-import type { RejectSink } from '../src/engine/ports.ts'
+import type { GenerationStore, RejectSink } from '../src/engine/ports.ts'
 import { createDecoder } from '../src/format/decoder.ts'
 import { readRecords } from '../src/engine/hand-over.ts'
 import { AmendedFiles } from '../src/storage/amended-records.ts'
@@ -15,6 +15,7 @@ import type { ObjectStorage } from '../src/storage/object-storage.ts'
 import { StoredReplays } from '../src/storage/replay-records.ts'
 import { DeltaTableStore } from '../src/table/delta-table.ts'
 import { TABLE_FAULTS } from '../src/table/failure.ts'
+import { wrap } from '../test/support/crash.ts'
 import { bucketClient, replayEffect } from './bucket-client.ts'
 import type { CommandPlace } from './command.ts'
 import { logClient } from './log.ts'
@@ -123,11 +124,21 @@ export async function runParts(
   }
 }
 
-export function publicationParts(tools: ReplayTools, live: Machine): PublicationParts {
+/** @param lingersMs between the record of a generation and its tables; `live`: whose states can be kept */
+export function publicationParts(
+  tools: ReplayTools,
+  { live, lingersMs }: { readonly live: Machine; readonly lingersMs: number },
+): PublicationParts {
   const { replays, generations, handOvers, storage, tables, staged, place } = tools
   return {
     replays,
-    generations,
+    generations: wrap<GenerationStore>(generations, {
+      put: async (generation, record) => {
+        const stored = await generations.put(generation, record)
+        if (lingersMs > 0) await place.process.clock.sleep(lingersMs)
+        return stored
+      },
+    }),
     handOvers,
     amended: new AmendedFiles(storage),
     tables: openPublicationTables({ tables, staged }),

@@ -14,7 +14,7 @@ import {
   type Expected,
 } from './table-checkpoint.ts'
 import { compareVersions, versionText, type TableRow, type Version } from './table-file.ts'
-import { TableReplay } from './table-replay.ts'
+import { TableReplay, type TableReplayOptions } from './table-replay.ts'
 
 const DAY_MS = 86_400_000
 
@@ -23,36 +23,51 @@ export interface TableLook {
   readonly table: string
   readonly version: number
   readonly generation: number
+  /** That of the last publish or rollback which the table has; 0: none. */
+  readonly swapped: number
   /** Partition -> last complete day. */
   readonly complete: ReadonlyMap<number, number>
   /** `<day> <partition> <slot>` -> version. */
   readonly slots: ReadonlyMap<string, Version>
-  /** Day and entity -> newest event in the row; null in an all-empty one. */
+  /** Day and entity -> newest event in the row; null in an all-empty one. Of rows that mean what the table's generation means. */
   readonly rows: ReadonlyMap<string, number | null>
   /** What was wrong with it, or on the way to it. */
   readonly problems: readonly string[]
+}
+
+export interface TableReaderOptions extends Pick<TableReplayOptions, 'countsTheSame'> {
+  readonly mayHaveCheckpoint?: (version: number) => boolean
+  /** Whether two generations judge the log alike. */
+  readonly meansTheSame?: (a: number, b: number) => boolean
 }
 
 /** A reader of one table that looks now and then. Reads each version and each file once. */
 export class TableReader {
   readonly #storage: FileReader
   readonly #replay: TableReplay
+  readonly #meansTheSame: (a: number, b: number) => boolean
   /** What a checkpoint of the log's version would have to hold. */
   readonly #expected = new Map<number, Expected>()
 
   /**
    * @param table its folder: `user_activity_v1`, `user_activity_v1__tiles`
-   * @param mayHaveCheckpoint versions of whose table `history` is to know what it was
+   * @param options `mayHaveCheckpoint`: versions of whose table `history` is to know what it was
    */
   constructor(
     storage: FileReader,
     table: string,
-    mayHaveCheckpoint: (version: number) => boolean = () => false,
+    {
+      mayHaveCheckpoint = () => false,
+      meansTheSame = () => true,
+      ...options
+    }: TableReaderOptions = {},
   ) {
     this.#storage = storage
-    this.#replay = new TableReplay(storage, table, (replay) => {
+    this.#meansTheSame = meansTheSame
+    const each = (replay: TableReplay): void => {
       if (mayHaveCheckpoint(replay.version)) this.#expected.set(replay.version, expectedOf(replay))
-    })
+    }
+    this.#replay = new TableReplay(storage, table, { ...options, each })
   }
 
   /** Undefined while there is no table. */
@@ -62,12 +77,15 @@ export class TableReader {
     await replay.advance()
     if (replay.version < 0) return undefined
     const rows = new Map<string, number | null>()
-    for (const { key, cells } of this.#rows())
-      rows.set(key, cells.get('_max_event_time') as number | null)
+    for (const { name, rows: ofFile = [] } of replay.files.values())
+      if (this.#meansTheSame(name.generation, replay.generation))
+        for (const { key, cells } of ofFile)
+          rows.set(key, cells.get('_max_event_time') as number | null)
     return {
       table: replay.table,
       version: replay.version,
       generation: replay.generation,
+      swapped: replay.swapped,
       complete: new Map(replay.complete),
       slots: new Map(replay.seen),
       rows,
@@ -141,8 +159,9 @@ export function compareLooks(before: TableLook, after: TableLook): string[] {
         `slot ${slot} was at ${versionText(version)}, now at ${now && versionText(now)}`,
       )
   }
-  // Another generation may mean something else by a row.
-  if (after.generation === before.generation) problems.push(...lostRows(before, after))
+  // Another generation may mean something else by a row. Its owners may come before its swap.
+  if (after.generation === before.generation && after.swapped === before.swapped)
+    problems.push(...lostRows(before, after))
   return problems.map((problem) =>
     problem.startsWith(after.table) ? problem : `${at}: ${problem}`,
   )
@@ -160,9 +179,14 @@ function lostRows(before: TableLook, after: TableLook): string[] {
 }
 
 /** Everything that is wrong with the history of a table, a line each. */
-export async function checkTableHistory(storage: FileReader, table: string): Promise<string[]> {
+export async function checkTableHistory(
+  storage: FileReader,
+  table: string,
+  options: Pick<TableReaderOptions, 'countsTheSame'> = {},
+): Promise<string[]> {
   const checkpoints = await checkpointVersions(storage, table)
-  return new TableReader(storage, table, (version) => checkpoints.includes(version)).history()
+  const mayHaveCheckpoint = (version: number): boolean => checkpoints.includes(version)
+  return new TableReader(storage, table, { ...options, mayHaveCheckpoint }).history()
 }
 
 export async function featureRows(reader: TableReader, view: ViewDefinition): Promise<ActualRow[]> {

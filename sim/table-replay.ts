@@ -10,6 +10,7 @@
  */
 import type { Action, AddFile, MetaData, RemoveFile, Txn } from '../src/table/delta/actions.ts'
 import type { FileReader } from './bucket-reader.ts'
+import { missingSlots, ofCompleteDays, type RaisedDays } from './complete-days.ts'
 import { FilesRead } from './files-read.ts'
 import { haveSameRows, withoutHeirs } from './heirs.ts'
 import { checkpointVersions, readCheckpoint } from './table-checkpoint.ts'
@@ -28,7 +29,6 @@ import {
   type Version,
 } from './table-file.ts'
 
-const DAY_MS = 86_400_000
 const KINDS = ['commitInfo', 'protocol', 'metaData', 'txn', 'remove', 'add']
 
 export interface ActiveFile {
@@ -36,6 +36,13 @@ export interface ActiveFile {
   readonly add: AddFile
   /** Undefined where the file was vacuumed before it was looked at. */
   readonly rows: readonly TableRow[] | undefined
+}
+
+export interface TableReplayOptions {
+  /** Called after every version. */
+  readonly each?: (replay: TableReplay) => void
+  /** Whether a publish of that generation counts nothing but what was counted before: then no complete day may lose a slot. */
+  readonly countsTheSame?: (generation: number) => boolean
 }
 
 export class TableReplay {
@@ -53,10 +60,12 @@ export class TableReplay {
   /** The version that the log begins with, for who reads it now: below 0, or a checkpoint. */
   begun = -1
   readonly #storage: FileReader
-  readonly #each: ((replay: TableReplay) => void) | undefined
+  readonly #each: (replay: TableReplay) => void
+  readonly #countsTheSame: (generation: number) => boolean
   /** Complete days that the version at hand has raised. */
-  #raised: { readonly partition: number; readonly before: number; readonly day: number }[] = []
-  /** A publish or a rollback, of this generation or of one before that is carried out late. */
+  #raised: RaisedDays[] = []
+  /** Of the last publish or rollback, of this generation or of one before that is carried out late; 0: none. */
+  swapped = 0
   #isSwap = false
   /** Versions of the log, and files that are active. */
   readonly #read: FilesRead
@@ -65,12 +74,16 @@ export class TableReplay {
   /** Key of each row -> path of its file. */
   readonly #keys = new Map<string, string>()
 
-  /** @param each is called after every version */
-  constructor(storage: FileReader, table: string, each?: (replay: TableReplay) => void) {
+  constructor(
+    storage: FileReader,
+    table: string,
+    { each = () => undefined, countsTheSame = () => false }: TableReplayOptions = {},
+  ) {
     this.#storage = storage
     this.#read = new FilesRead(storage)
     this.table = table
     this.#each = each
+    this.#countsTheSame = countsTheSame
   }
 
   /** Up to the newest version that is there. */
@@ -83,7 +96,7 @@ export class TableReplay {
       const lines = Buffer.from(bytes).toString('utf8').split('\n')
       if (lines.at(-1) !== '') this.#tell('the commit does not end with a line break')
       await this.#apply(this.#parse(lines.slice(0, -1)))
-      this.#each?.(this)
+      this.#each(this)
     }
   }
 
@@ -157,14 +170,22 @@ export class TableReplay {
     const come: ActiveFile[] = []
     for (const add of adds) come.push(...(await this.#add(add)))
     const emptied = txns.flatMap((txn) => this.#setTransaction(txn) ?? [])
-    // What a swap takes away is of a generation that writes no more.
-    if (!txns.some(({ appId }) => isSwapMark(this.table, appId)))
-      for (const problem of withoutHeirs(gone, come, emptied)) this.#tell(problem)
+    for (const problem of withoutHeirs(this.#toInherit(gone, txns), come, emptied))
+      this.#tell(problem)
     if (actions.some(({ commitInfo }) => commitInfo?.['operation'] === 'OPTIMIZE'))
       if (!haveSameRows(gone, come)) this.#tell('a compaction changes rows')
-    for (const { partition, before, day } of this.#raised)
-      this.#checkComplete(partition, day, before)
+    if (!this.table.endsWith('__tiles'))
+      for (const raised of this.#raised)
+        for (const problem of missingSlots(this.files.values(), this.seen, raised))
+          this.#tell(problem)
     this.#raised = []
+  }
+
+  /** What a swap takes away is of a generation that writes no more; who counts the same has no complete day without it. */
+  #toInherit(gone: readonly ActiveFile[], txns: readonly Txn[]): readonly ActiveFile[] {
+    const mark = txns.find(({ appId }) => isSwapMark(this.table, appId))
+    if (mark === undefined) return gone
+    return this.#countsTheSame(mark.version) ? ofCompleteDays(gone, this.complete) : []
   }
 
   #setMetaData(metaData: MetaData): void {
@@ -249,6 +270,7 @@ export class TableReplay {
     this.transactions.set(appId, txn)
     if (isSwapMark(this.table, appId)) {
       if (version <= (before?.version ?? 0)) this.#tell(`swapped twice for generation ${version}`)
+      this.swapped = version
       return undefined
     }
     const partition = parseControl(this.table, appId)
@@ -268,26 +290,5 @@ export class TableReplay {
     }
     this.#raise(emptied, { generation: emptied.generation, position: version }, appId)
     return slotName(emptied)
-  }
-
-  /**
-   * A slot that had something to say of the day before has something to say of this one: a value, or that all is empty now.
-   * So its file is there before the day is complete. (Other slots of the day may be missing: they hold nothing.)
-   */
-  #checkComplete(partition: number, through: number, after: number): void {
-    if (this.table.endsWith('__tiles')) return
-    for (const { name, add, rows = [] } of this.files.values()) {
-      const day = Date.parse(name.ds) / DAY_MS + 1
-      if (name.partition !== partition || day <= after || day > through) continue
-      if (
-        name.slot === undefined ||
-        rows.every(({ cells }) => cells.get('_max_event_time') === null)
-      )
-        continue
-      const ds = new Date(day * DAY_MS).toISOString().slice(0, 10)
-      const slot = slotName({ ds, partition, slot: name.slot })
-      if (!this.seen.has(slot))
-        this.#tell(`${ds} is complete, but slot ${slot} is missing that follows ${add.path}`)
-    }
   }
 }

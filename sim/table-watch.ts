@@ -1,5 +1,6 @@
 /** Readers of the tables that look now and then, whatever happens: each look must agree with the one before it. */
 import { bucketReader } from './bucket-reader.ts'
+import { countsTheSame, meansTheSame } from './publish.ts'
 import { CHECKPOINT_EVERY } from './rival.ts'
 import { TableReader, compareLooks, type TableLook } from './table-history.ts'
 import { tableNames } from './tables.ts'
@@ -11,11 +12,15 @@ const LOOK_EVERY_MAX_MS = 60_000
 /** One of each table, by its name: over no network, and for all who look from outside. */
 export type TableReaders = ReadonlyMap<string, TableReader>
 
-export function openReaders({ tables, pipeline }: World): TableReaders {
-  const files = bucketReader(tables)
-  const mayHaveCheckpoint = (version: number): boolean => version % CHECKPOINT_EVERY === 0
+export function openReaders(world: World): TableReaders {
+  const files = bucketReader(world.tables)
+  const options = {
+    mayHaveCheckpoint: (version: number): boolean => version % CHECKPOINT_EVERY === 0,
+    meansTheSame: (a: number, b: number): boolean => meansTheSame(world, a, b),
+    countsTheSame: (generation: number): boolean => countsTheSame(world, generation),
+  }
   return new Map(
-    tableNames(pipeline).map((name) => [name, new TableReader(files, name, mayHaveCheckpoint)]),
+    tableNames(world.pipeline).map((name) => [name, new TableReader(files, name, options)]),
   )
 }
 

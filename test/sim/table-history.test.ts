@@ -96,6 +96,23 @@ describe('a planted violation is told:', () => {
     expect(await place.problems()).toContainEqual(expect.stringContaining('gets nothing instead'))
   })
 
+  test('a slot of a complete day that a publish takes away, which counts what was counted before', async () => {
+    const place = await goodPlace()
+    const paths = (await place.active()).filter((one) => one.includes('s001'))
+    await place.write([{ day: DAY + 2, slot: 1, position: 90, users: { cyd: 80 } }])
+    const open = (await place.active()).filter((one) => one.includes('x0000000000000000090'))
+    await place.append(
+      { txn: { appId: `tidemark/${SPEC.name}/swapped`, version: 2 } },
+      ...[...paths, ...open].map((path) => ({ remove: { path } })),
+    )
+    expect(await place.problems()).toEqual([])
+    const countsTheSame = (generation: number): boolean => generation === 2
+    expect(await place.problems({ countsTheSame })).toEqual([
+      expect.stringContaining('slot 2001-01-05 p0 s1 gets nothing instead'),
+      expect.stringContaining('slot 2001-01-06 p0 s1 gets nothing instead'),
+    ])
+  })
+
   test('a remove of what is not active, an add of what was there, and what is no action', async () => {
     const place = await goodPlace()
     const [path = ''] = (await place.active()).filter((one) => one.includes('s001'))
@@ -161,6 +178,7 @@ describe('two looks of one reader', () => {
     table: 'activity_v1',
     version: 3,
     generation: 1,
+    swapped: 0,
     complete: new Map([[0, DAY]]),
     slots: new Map([['2001-01-05 p0 s0', { generation: 1, position: 4 }]]),
     rows: new Map([['2001-01-05 ["ann"]', 100]]),
@@ -176,6 +194,11 @@ describe('two looks of one reader', () => {
     expect(before && after && compareLooks(before, after)).toEqual([])
     expect([before?.rows.size, after?.rows.size]).toEqual([6, 7])
     expect(await new TableReader(place.storage, 'none').look()).toBeUndefined()
+  })
+
+  test('agree where a publish has come in between that counts otherwise', () => {
+    const after = { ...earlier, version: 4, swapped: 2, rows: new Map() }
+    expect(compareLooks(earlier, after)).toEqual([])
   })
 
   test.each([

@@ -86,8 +86,8 @@ export class Place {
     return files.map(({ path }) => path.slice(SPEC.name.length + 1))
   }
 
-  problems(): Promise<string[]> {
-    return checkTableHistory(this.storage, SPEC.name)
+  problems(options?: Parameters<typeof checkTableHistory>[2]): Promise<string[]> {
+    return checkTableHistory(this.storage, SPEC.name, options)
   }
 }
 
