@@ -1,4 +1,4 @@
-/** Days that a table calls complete: each slot that has something to say of them is in before, and stays in. */
+/** Days that a table calls complete: each slot that has something to say of them is in before. */
 import type { ActiveFile } from './table-replay.ts'
 import { slotName, type Version } from './table-file.ts'
 
@@ -32,14 +32,4 @@ export function missingSlots(
       missing.push(`${ds} is complete, but slot ${slot} is missing that follows ${add.path}`)
   }
   return missing
-}
-
-/** Those of days that the table calls complete, by partition. */
-export function ofCompleteDays(
-  files: readonly ActiveFile[],
-  complete: ReadonlyMap<number, number>,
-): ActiveFile[] {
-  return files.filter(
-    ({ name }) => Date.parse(name.ds) / DAY_MS <= (complete.get(name.partition) ?? -Infinity),
-  )
 }

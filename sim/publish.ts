@@ -3,9 +3,11 @@
  * run do not know of it yet and must stop, having written nothing, once they meet what it has taken over.
  */
 import type { GenerationRecord } from '../src/core/generation.ts'
+import type { ReplayResult } from '../src/replay/records.ts'
 import type { GenerationWatch } from './machine.ts'
 import type { World } from './world.ts'
 
+const DAY_MS = 86_400_000
 const FOLDER = '_tidemark/generations/'
 
 /** Paths of the records, in order. */
@@ -95,11 +97,23 @@ export function meansTheSame(world: World, a: number, b: number): boolean {
   return a === b || JSON.stringify(one) === JSON.stringify(other)
 }
 
-/** Whether a generation was published by a replay, and neither it nor one before it has amended anything. */
-export function countsTheSame(world: World, generation: number): boolean {
-  const all = Array.from({ length: generation }, (_, i) => recordOfGeneration(world, i + 1))
-  const isPlain = all.every((record) => record?.amendments.length === 0)
-  return isPlain && all.at(-1)?.handOver?.by?.did === 'publish'
+/**
+ * Whether the publish of a generation is to leave a day of a partition as it is, since its replay has not closed it. A watermark that a
+ * dropped record had moved goes back, and takes days with it.
+ */
+export function leavesPlace(
+  world: World,
+  generation: number,
+  { ds, partition }: { readonly ds: string; readonly partition: number },
+): boolean {
+  const record = recordOfGeneration(world, generation)
+  const by = record?.handOver?.by
+  if (by?.did !== 'publish' || record?.amendments.some(({ kind }) => kind === 'drop') === true)
+    return false
+  const bytes = world.tables.contents.get(`_tidemark/plans/${by.replay}/result.json`)?.bytes
+  const result = bytes && (JSON.parse(Buffer.from(bytes).toString('utf8')) as ReplayResult)
+  const own = result?.partitions.find((one) => one.partition === partition)
+  return own !== undefined && Date.parse(ds) / DAY_MS > (own.closedDay ?? -Infinity)
 }
 
 /** What a replay has amended holds on, until a rollback takes it back. */

@@ -35,7 +35,7 @@ export interface TableLook {
   readonly problems: readonly string[]
 }
 
-export interface TableReaderOptions extends Pick<TableReplayOptions, 'countsTheSame'> {
+export interface TableReaderOptions extends Pick<TableReplayOptions, 'leaves'> {
   readonly mayHaveCheckpoint?: (version: number) => boolean
   /** Whether two generations judge the log alike. */
   readonly meansTheSame?: (a: number, b: number) => boolean
@@ -182,7 +182,7 @@ function lostRows(before: TableLook, after: TableLook): string[] {
 export async function checkTableHistory(
   storage: FileReader,
   table: string,
-  options: Pick<TableReaderOptions, 'countsTheSame'> = {},
+  options: Pick<TableReaderOptions, 'leaves'> = {},
 ): Promise<string[]> {
   const checkpoints = await checkpointVersions(storage, table)
   const mayHaveCheckpoint = (version: number): boolean => checkpoints.includes(version)

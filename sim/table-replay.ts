@@ -10,7 +10,7 @@
  */
 import type { Action, AddFile, MetaData, RemoveFile, Txn } from '../src/table/delta/actions.ts'
 import type { FileReader } from './bucket-reader.ts'
-import { missingSlots, ofCompleteDays, type RaisedDays } from './complete-days.ts'
+import { missingSlots, type RaisedDays } from './complete-days.ts'
 import { FilesRead } from './files-read.ts'
 import { haveSameRows, withoutHeirs } from './heirs.ts'
 import { checkpointVersions, readCheckpoint } from './table-checkpoint.ts'
@@ -41,8 +41,8 @@ export interface ActiveFile {
 export interface TableReplayOptions {
   /** Called after every version. */
   readonly each?: (replay: TableReplay) => void
-  /** Whether a publish of that generation counts nothing but what was counted before: then no complete day may lose a slot. */
-  readonly countsTheSame?: (generation: number) => boolean
+  /** Whether the publish of a generation leaves a place as it is, since its replay has not closed that day there. */
+  readonly leaves?: (generation: number, place: Pick<FileName, 'ds' | 'partition'>) => boolean
 }
 
 export class TableReplay {
@@ -61,7 +61,7 @@ export class TableReplay {
   begun = -1
   readonly #storage: FileReader
   readonly #each: (replay: TableReplay) => void
-  readonly #countsTheSame: (generation: number) => boolean
+  readonly #leaves: NonNullable<TableReplayOptions['leaves']>
   /** Complete days that the version at hand has raised. */
   #raised: RaisedDays[] = []
   /** Of the last publish or rollback, of this generation or of one before that is carried out late; 0: none. */
@@ -77,13 +77,13 @@ export class TableReplay {
   constructor(
     storage: FileReader,
     table: string,
-    { each = () => undefined, countsTheSame = () => false }: TableReplayOptions = {},
+    { each = () => undefined, leaves = () => false }: TableReplayOptions = {},
   ) {
     this.#storage = storage
     this.#read = new FilesRead(storage)
     this.table = table
     this.#each = each
-    this.#countsTheSame = countsTheSame
+    this.#leaves = leaves
   }
 
   /** Up to the newest version that is there. */
@@ -181,11 +181,11 @@ export class TableReplay {
     this.#raised = []
   }
 
-  /** What a swap takes away is of a generation that writes no more; who counts the same has no complete day without it. */
+  /** What a swap takes away of its own days is of a generation that writes no more. */
   #toInherit(gone: readonly ActiveFile[], txns: readonly Txn[]): readonly ActiveFile[] {
     const mark = txns.find(({ appId }) => isSwapMark(this.table, appId))
     if (mark === undefined) return gone
-    return this.#countsTheSame(mark.version) ? ofCompleteDays(gone, this.complete) : []
+    return gone.filter(({ name }) => this.#leaves(mark.version, name))
   }
 
   #setMetaData(metaData: MetaData): void {

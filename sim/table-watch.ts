@@ -1,6 +1,6 @@
 /** Readers of the tables that look now and then, whatever happens: each look must agree with the one before it. */
 import { bucketReader } from './bucket-reader.ts'
-import { countsTheSame, meansTheSame } from './publish.ts'
+import { leavesPlace, meansTheSame } from './publish.ts'
 import { CHECKPOINT_EVERY } from './rival.ts'
 import { TableReader, compareLooks, type TableLook } from './table-history.ts'
 import { tableNames } from './tables.ts'
@@ -17,7 +17,8 @@ export function openReaders(world: World): TableReaders {
   const options = {
     mayHaveCheckpoint: (version: number): boolean => version % CHECKPOINT_EVERY === 0,
     meansTheSame: (a: number, b: number): boolean => meansTheSame(world, a, b),
-    countsTheSame: (generation: number): boolean => countsTheSame(world, generation),
+    leaves: (generation: number, place: { readonly ds: string; readonly partition: number }) =>
+      leavesPlace(world, generation, place),
   }
   return new Map(
     tableNames(world.pipeline).map((name) => [name, new TableReader(files, name, options)]),

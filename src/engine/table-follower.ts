@@ -145,7 +145,7 @@ export class TableFollower {
   }
 
   #awaitDirty(): void {
-    for (const slot of this.#dirty.keys()) this.#await(slot)
+    for (const slot of this.#dirty.keys()) if (!this.#flushed.has(slot)) this.#await(slot)
   }
 
   drain(): void {
