@@ -1,7 +1,7 @@
 /** States of a partition that can be had without its owner: that of this machine, copied, its checkpoints, what was handed over. */
 import type { GenerationRecord } from '../core/generation.ts'
 import type { Checkpoint, CheckpointStore } from '../engine/checkpoint-port.ts'
-import { inheritanceOf, isOutdated } from '../engine/hand-over.ts'
+import { inheritanceOf, isOutdated, namedStates } from '../engine/hand-over.ts'
 import type { StateHead } from '../engine/ports.ts'
 import { openStateCopy } from '../leveldb/readers.ts'
 import type { PartitionStateReader } from '../leveldb/readers.ts'
@@ -34,7 +34,8 @@ export async function stateUpTo(
     return storedFiles(checkpoints.store, newest)
   if (handedOver === undefined) return undefined
   const store = handOvers.states(handedOver.place)
-  const left = (await store.list(partition)).find(({ head }) => head.nextOffset <= offset)
+  const named = namedStates(handedOver, partition, await store.list(partition))
+  const left = named.find(({ head }) => head.nextOffset <= offset)
   return left && storedFiles(store, left)
 }
 

@@ -9,7 +9,7 @@ import type { Pipeline } from '../core/definition.ts'
 import { parseSlot } from '../core/dirty-slot.ts'
 import type { GenerationRecord } from '../core/generation.ts'
 import type { Checkpoint, CheckpointStore } from '../engine/checkpoint-port.ts'
-import { inheritanceOf, isOutdated } from '../engine/hand-over.ts'
+import { inheritanceOf, isOutdated, namedStates } from '../engine/hand-over.ts'
 import type { Inheritance } from '../engine/hand-over.ts'
 import type { HandOvers } from '../engine/hand-over-port.ts'
 import type { StateHead } from '../engine/ports.ts'
@@ -106,12 +106,14 @@ async function newestState(
 ): Promise<KnownState | undefined> {
   const here = await stateHere(parts, partition, inheritance)
   const { checkpoints } = parts
+  const { handedOver } = inheritance
   const better = kept.filter((each) => here === undefined || isStale(here, each))
   const restored = checkpoints && (await fromWhole(parts, { store: checkpoints, kept: better }))
-  if (restored !== undefined || here !== undefined || inheritance.handedOver === undefined)
+  if (restored !== undefined || here !== undefined || handedOver === undefined)
     return restored ?? here
-  const store = parts.handOvers.states(inheritance.handedOver.place)
-  const found = await fromWhole(parts, { store, kept: await store.list(partition) })
+  const store = parts.handOvers.states(handedOver.place)
+  const named = namedStates(handedOver, partition, await store.list(partition))
+  const found = await fromWhole(parts, { store, kept: named })
   return found && { ...found, from: 'handed over' }
 }
 

@@ -31,7 +31,7 @@ export interface RegroupedSince {
 export interface HandedOver {
   readonly generation: number
   readonly place: string
-  /** Where the state of a partition stands that was published; undefined: whichever has come furthest. */
+  /** Where the state of each partition stands that was published; undefined (a rollback): whichever has come furthest. */
   readonly offsets: ReadonlyMap<number, number> | undefined
   /** Partitions. */
   readonly forgetsDays: readonly number[]
@@ -91,6 +91,21 @@ export function settledSlots(
 /** Whether a state of a generation was replaced by a hand-over since. */
 export function isOutdated(generation: number, { handedOver }: Inheritance): boolean {
   return handedOver !== undefined && generation < handedOver.generation
+}
+
+/**
+ * Those of the states in the place of a hand-over that owners may come into its generation with: what the record names, and what is from
+ * before it. One that goes further is of a run that has gone on since: it has written days to the side that were never published, and owes
+ * them to nobody.
+ */
+export function namedStates(
+  { offsets }: HandedOver,
+  partition: number,
+  stored: readonly Checkpoint[],
+): Checkpoint[] {
+  if (offsets === undefined) return [...stored]
+  const named = offsets.get(partition) ?? -Infinity
+  return stored.filter(({ head }) => head.nextOffset <= named)
 }
 
 interface At {

@@ -6,7 +6,7 @@
 import { TidemarkError } from '../errors.ts'
 import type { RunParts } from './parts.ts'
 import type { Checkpoint, CheckpointStore } from './checkpoint-port.ts'
-import { isOutdated } from './hand-over.ts'
+import { isOutdated, namedStates } from './hand-over.ts'
 import type { Inheritance } from './hand-over.ts'
 import type { StateHead } from './ports.ts'
 import { retryForEver } from './retry.ts'
@@ -83,13 +83,10 @@ export async function handedOverState(
   { partition, inheritance: { handedOver } }: StateWish,
 ): Promise<Candidate[]> {
   if (handOvers === undefined || handedOver === undefined) return []
-  const { place, generation, offsets } = handedOver
+  const { place, generation } = handedOver
   const store = handOvers.states(place)
-  const all = await store.list(partition)
-  const offset = offsets?.get(partition)
-  return all
-    .filter(({ head }) => offset === undefined || head.nextOffset === offset)
-    .map((checkpoint) => ({ store, checkpoint, generation }))
+  const named = namedStates(handedOver, partition, await store.list(partition))
+  return named.map((checkpoint) => ({ store, checkpoint, generation }))
 }
 
 /** @returns whether one was restored. @throws CHECKPOINT_REFUSED, STATE_LOCKED, STATE_WRITE_FAILED */
