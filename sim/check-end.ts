@@ -17,7 +17,7 @@ import { amendmentProblems, generationRecords } from './publish.ts'
 import { featureRows, tileRows } from './table-history.ts'
 import type { TableReaders } from './table-watch.ts'
 import { rowsTable, tilesTable } from './tables.ts'
-import { isOfTickedDay } from './ticked-days.ts'
+import { mayBeMissing } from './missing-slots.ts'
 import type { World } from './world.ts'
 
 /** What the owner of a partition stands at. */
@@ -51,7 +51,7 @@ export async function checkEnd(
     ...differences
       .filter((line) => !ahead.some((place) => line.startsWith(place)))
       .filter((line) => !elsewhere(line)),
-    ...histories.flat().filter((problem) => !isOfTickedDay(world, problem)),
+    ...histories.flat().filter((problem) => !mayBeMissing(world, problem)),
     ...ends.flatMap(({ partition, milestones }) => {
       const part = oracle.partitions.find((one) => one.partition === partition)
       return part === undefined ? [] : milestoneProblems(pipeline, part, milestones)

@@ -11,7 +11,7 @@ const DAY_MS = 86_400_000
 const FOLDER = '_tidemark/generations/'
 
 /** Paths of the records, in order. */
-export function generationRecords({ tables }: World): string[] {
+export function generationRecords({ tables }: Pick<World, 'tables'>): string[] {
   return [...tables.contents.keys()].filter((path) => path.startsWith(FOLDER)).sort()
 }
 
