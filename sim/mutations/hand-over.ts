@@ -88,26 +88,6 @@ export const HAND_OVER_MUTATIONS: readonly SimulatedMutation[] = [
     ],
   },
   {
-    name: 'the furthest state of a replay is taken over instead of the published one',
-    edits: [
-      edit(
-        'src/engine/restore.ts',
-        'offset === undefined || head.nextOffset === offset',
-        'offset === undefined || head.nextOffset >= offset',
-      ),
-    ],
-  },
-  {
-    name: 'owners that come before a publish call its days complete',
-    edits: [
-      edit(
-        'src/engine/table-follower.ts',
-        'const isAwaited = this.#swap.generation !== undefined',
-        'const isAwaited = (this.#swap.generation ?? 0) > 1e9',
-      ),
-    ],
-  },
-  {
     name: 'a swap that is carried out again is not recognised',
     edits: [
       edit(

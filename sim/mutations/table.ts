@@ -93,7 +93,13 @@ export const TABLE_MUTATIONS: readonly SimulatedMutation[] = [
   },
   {
     name: 'after a restart a day is complete without the slots that waited',
-    edits: [edit(FOLLOWER, 'for (const slot of this.#dirty.keys()) this.#await(slot)', '')],
+    edits: [
+      edit(
+        FOLLOWER,
+        'if (!this.#flushed.has(slot)) this.#await(slot)',
+        'if (slot === "") this.#await(slot)',
+      ),
+    ],
   },
   {
     name: 'a day is complete before its every slot is in',

@@ -257,7 +257,7 @@ export class TableFollower {
     const startedMs = clock.monotonicMs()
     const before = lane.complete
     const isAwaited = this.#swap.generation !== undefined
-    const complete = isAwaited ? lane.complete : lane.completeWith(changes, committed.completeDay)
+    const complete = isAwaited ? undefined : lane.completeWith(changes, committed.completeDay)
     const advanced = complete !== undefined && complete !== lane.complete
     if (changes.length === 0 && !advanced) return
     const transaction = {

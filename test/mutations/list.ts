@@ -402,4 +402,26 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     tests: ['test/replay/regrouping.test.ts'],
   },
+  {
+    name: 'the furthest state of a replay is taken over instead of the published one',
+    edits: [
+      edit(
+        'src/engine/hand-over.ts',
+        'head.nextOffset <= named',
+        'head.nextOffset <= named + 1e9',
+      ),
+    ],
+    tests: ['test/engine/hand-over.test.ts'],
+  },
+  {
+    name: 'owners that come before a publish call its days complete',
+    edits: [
+      edit(
+        'src/engine/table-follower.ts',
+        'const isAwaited = this.#swap.generation !== undefined',
+        'const isAwaited = (this.#swap.generation ?? 0) > 1e9',
+      ),
+    ],
+    tests: ['test/engine/awaited-swap.test.ts'],
+  },
 ]
