@@ -405,11 +405,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'the furthest state of a replay is taken over instead of the published one',
     edits: [
-      edit(
-        'src/engine/hand-over.ts',
-        'head.nextOffset <= named',
-        'head.nextOffset <= named + 1e9',
-      ),
+      edit('src/engine/hand-over.ts', 'head.nextOffset <= named', 'head.nextOffset <= named + 1e9'),
     ],
     tests: ['test/engine/hand-over.test.ts'],
   },
