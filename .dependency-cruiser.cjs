@@ -53,7 +53,7 @@ module.exports = {
       to: {
         path: '^src/engine/',
         pathNot:
-          '^src/engine/(amended-port|archive-port|checkpoint-port|hand-over-port|ports)\\.ts$',
+          '^src/engine/(amended-port|archive-port|checkpoint-port|hand-over-port|ports|reject-port)\\.ts$',
       },
     },
     {
@@ -70,7 +70,7 @@ module.exports = {
       comment:
         'Metrics and health read the progress of a run; of the engine they know nothing that acts.',
       from: { path: '^src/(metrics|http)/' },
-      to: { path: '^src/engine/', pathNot: '^src/engine/(ports|parts|meters)\\.ts$' },
+      to: { path: '^src/engine/', pathNot: '^src/engine/(ports|reject-port|parts|meters)\\.ts$' },
     },
     {
       name: 'adapters-do-not-know-each-other',

@@ -5,13 +5,8 @@ import { openHandOvers } from '../src/cli/open-hand-overs.ts'
 import type { Pipeline } from '../src/core/definition.ts'
 import type { RunParts, RunProgress } from '../src/engine/parts.ts'
 import type { CheckpointStore } from '../src/engine/checkpoint-port.ts'
-import type {
-  FeatureTable,
-  Log,
-  RejectSink,
-  ScanPosition,
-  TableStore,
-} from '../src/engine/ports.ts'
+import type { FeatureTable, Log, ScanPosition, TableStore } from '../src/engine/ports.ts'
+import type { RejectSink } from '../src/engine/reject-port.ts'
 import { runPipeline } from '../src/engine/run-pipeline.ts'
 import { createDecoder } from '../src/format/decoder.ts'
 import { AmendedFiles } from '../src/storage/amended-records.ts'

@@ -1,6 +1,6 @@
 /** What outlives processes: the log, machines with their disks, the online server, buckets, rejects, the group; and time. */
 import type { Pipeline } from '../src/core/definition.ts'
-import type { Reject } from '../src/engine/ports.ts'
+import type { Reject } from '../src/engine/reject-port.ts'
 import { MemoryBucket } from '../src/memory/object-storage.ts'
 import type { Scenario } from '../test/support/random-log.ts'
 import { Chance } from './chance.ts'

@@ -13,9 +13,9 @@ export type {
   PartitionReader,
   PartitionState,
   RecordSource,
-  RejectSink,
   TableStore,
 } from './engine/ports.ts'
+export type { RejectSink } from './engine/reject-port.ts'
 export { runPipeline } from './engine/run-pipeline.ts'
 export { TidemarkError } from './errors.ts'
 export type { ErrorCode } from './errors.ts'

@@ -10,16 +10,8 @@ import process from 'node:process'
 import type { OfflineDefinition, OnlineDefinition, Pipeline } from '../core/definition.ts'
 import type { DuckDb } from '../duckdb/database.ts'
 import type { RunParts } from '../engine/parts.ts'
-import type {
-  Clock,
-  Decoder,
-  Log,
-  OnlineStore,
-  RecordSource,
-  Reject,
-  RejectSink,
-  StateHead,
-} from '../engine/ports.ts'
+import type { Clock, Decoder, Log, OnlineStore, RecordSource, StateHead } from '../engine/ports.ts'
+import type { Reject, RejectSink } from '../engine/reject-port.ts'
 import { TidemarkError } from '../errors.ts'
 import { createDecoder } from '../format/decoder.ts'
 import { createDeadLetterTopic } from '../kafka/dead-letter-topic.ts'

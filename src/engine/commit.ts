@@ -9,7 +9,8 @@
  * A follower shows only what step 2 has made durable, so a crash can take nothing back. The followers (online, table) have
  * positions of their own, carried by the next batch; none waits for another.
  */
-import type { PartitionState, Reject, RejectSink, StateCommit } from './ports.ts'
+import type { PartitionState, StateCommit } from './ports.ts'
+import type { Reject, RejectSink } from './reject-port.ts'
 
 export interface CommitWork {
   readonly rejects: readonly Reject[]

@@ -13,10 +13,10 @@ import type {
   OnlineStore,
   PartitionState,
   RecordSource,
-  RejectSink,
   StateHead,
   TableStore,
 } from './ports.ts'
+import type { RejectSink } from './reject-port.ts'
 import type { IdleReason } from './idle-ticks.ts'
 import type { PartitionMeters } from './meters.ts'
 

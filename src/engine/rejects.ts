@@ -7,7 +7,7 @@ import type { ViewReject } from '../core/fold.ts'
 import { Verdict } from '../core/judge.ts'
 import { typeName } from '../core/value.ts'
 import type { PartitionContext } from './partition-context.ts'
-import type { Reject, RejectReason } from './ports.ts'
+import type { Reject, RejectReason } from './reject-port.ts'
 
 const REASONS: Readonly<Record<number, RejectReason>> = {
   [Verdict.UNDECODABLE]: 'undecodable',

@@ -4,7 +4,8 @@ import type { CheckpointFollower } from './checkpoint-follower.ts'
 import type { IdleTicks } from './idle-ticks.ts'
 import type { OnlineFollower } from './online-follower.ts'
 import type { PartitionContext } from './partition-context.ts'
-import type { Decoder, PartitionReader, RejectSink, StateHead } from './ports.ts'
+import type { Decoder, PartitionReader, StateHead } from './ports.ts'
+import type { RejectSink } from './reject-port.ts'
 import type { TableFollower } from './table-follower.ts'
 
 export interface PartitionTaskParts {

@@ -13,7 +13,7 @@
 import { formatDay, parseDay } from '../core/day.ts'
 import { position } from '../core/event.ts'
 import type { RecordHeader } from '../core/event.ts'
-import type { Reject, RejectReason } from '../engine/ports.ts'
+import type { Reject, RejectReason } from '../engine/reject-port.ts'
 import type { NewRecord } from './record-batch-writer.ts'
 
 const FORMAT = '1'

@@ -8,7 +8,8 @@
  */
 import type { KafkaLog } from '../core/definition.ts'
 import { position } from '../core/event.ts'
-import type { Clock, Log, Reject, RejectSink } from '../engine/ports.ts'
+import type { Clock, Log } from '../engine/ports.ts'
+import type { Reject, RejectSink } from '../engine/reject-port.ts'
 import { decodeAnswer, KafkaCluster } from './cluster.ts'
 import { ConnectionFailure } from './connection-failure.ts'
 import {

@@ -4,7 +4,8 @@
  */
 import type { KafkaLog } from '../core/definition.ts'
 import type { RecordBatch } from '../core/event.ts'
-import type { Clock, Log, PartitionReader, Reject, RejectReason } from '../engine/ports.ts'
+import type { Clock, Log, PartitionReader } from '../engine/ports.ts'
+import type { Reject, RejectReason } from '../engine/reject-port.ts'
 import { parseDeadLetter } from './dead-letter-record.ts'
 import type { RawDeadLetter } from './dead-letter-record.ts'
 import { createKafkaLog } from './kafka-log.ts'

@@ -6,7 +6,7 @@
  * (position, reason) once (`read-rejects.ts`), so that repeating is harmless.
  */
 import { join } from 'node:path'
-import type { Reject, RejectSink } from '../engine/ports.ts'
+import type { Reject, RejectSink } from '../engine/reject-port.ts'
 import { TidemarkError } from '../errors.ts'
 import { AppendFile } from './append-file.ts'
 import { rejectLine } from './reject-line.ts'

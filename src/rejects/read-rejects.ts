@@ -5,7 +5,7 @@
 import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Reject, RejectReason } from '../engine/ports.ts'
+import type { Reject, RejectReason } from '../engine/reject-port.ts'
 import { TidemarkError } from '../errors.ts'
 import { DEAD_LETTERS, LATE } from './file-reject-sink.ts'
 import { parseRejectLine } from './reject-line.ts'

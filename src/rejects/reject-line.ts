@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer'
 import { formatDay, parseDay } from '../core/day.ts'
 import { position } from '../core/event.ts'
-import type { Reject, RejectReason } from '../engine/ports.ts'
+import type { Reject, RejectReason } from '../engine/reject-port.ts'
 import { invariant } from '../errors.ts'
 
 interface LineBytes {

@@ -1,6 +1,6 @@
 import { fc, test as property } from '@fast-check/vitest'
 import { describe, expect, test } from 'vitest'
-import type { Reject, RejectReason } from '../../src/engine/ports.ts'
+import type { Reject, RejectReason } from '../../src/engine/reject-port.ts'
 import { deadLetterRecord, parseDeadLetter } from '../../src/kafka/dead-letter-record.ts'
 import type { RawDeadLetter } from '../../src/kafka/dead-letter-record.ts'
 import { decodeRecords } from '../../src/kafka/record-batch.ts'

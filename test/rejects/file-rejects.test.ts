@@ -2,7 +2,7 @@ import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { Reject } from '../../src/engine/ports.ts'
+import type { Reject } from '../../src/engine/reject-port.ts'
 import { FileRejectSink } from '../../src/rejects/file-reject-sink.ts'
 import { readLate, readRejects } from '../../src/rejects/read-rejects.ts'
 

@@ -6,9 +6,9 @@ import type {
   FeatureTable,
   OnlineStore,
   PartitionState,
-  RejectSink,
   TableStore,
 } from '../../src/engine/ports.ts'
+import type { RejectSink } from '../../src/engine/reject-port.ts'
 
 export class Crashed extends Error {
   constructor(effect: string) {

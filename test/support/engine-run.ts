@@ -1,6 +1,7 @@
 /** Runs a scenario through the shipping engine on adapters in memory, and reads every sink back. */
 import type { Pipeline, ViewDefinition } from '../../src/core/definition.ts'
-import type { Clock, Decoder, RecordSource, Reject, RejectSink } from '../../src/engine/ports.ts'
+import type { Clock, Decoder, RecordSource } from '../../src/engine/ports.ts'
+import type { Reject, RejectSink } from '../../src/engine/reject-port.ts'
 import { runPipeline } from '../../src/engine/run-pipeline.ts'
 import { createDecoder } from '../../src/format/decoder.ts'
 import { MemoryAmended } from '../../src/memory/amended.ts'

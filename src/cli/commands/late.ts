@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { formatDay } from '../../core/day.ts'
 import { position } from '../../core/event.ts'
-import type { Reject } from '../../engine/ports.ts'
+import type { Reject } from '../../engine/reject-port.ts'
 import { action, definePipelineCommand, wholeNumber } from '../command.ts'
 import { addAmendOptions, goOn } from '../amend-steps.ts'
 import { amendmentsSoFar, planAmendments } from '../amend.ts'

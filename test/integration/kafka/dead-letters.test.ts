@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { startKafka } from '../../../servers/kafka.ts'
 import type { KafkaServer } from '../../../servers/kafka.ts'
 import type { KafkaLog } from '../../../src/core/definition.ts'
-import type { Reject, RejectSink } from '../../../src/engine/ports.ts'
+import type { Reject, RejectSink } from '../../../src/engine/reject-port.ts'
 import { TidemarkError } from '../../../src/errors.ts'
 import { createDeadLetterTopic } from '../../../src/kafka/dead-letter-topic.ts'
 import { readDeadLetters } from '../../../src/kafka/read-dead-letters.ts'
