@@ -74,12 +74,12 @@ export function activeFiles(context: PlanContext, day: DayIndex, partition: numb
   return found
 }
 
-/** Days that are in the table with every slot, by partition: the control table. */
+/** Last day that is in the table with every slot, by partition: the control table. Of one whose days were forgotten it says none. */
 export function completeDays(table: string, snapshot: Snapshot): Map<number, DayIndex> {
   const days = new Map<number, DayIndex>()
   for (const { appId, version } of snapshot.transactions()) {
     const partition = controlPartition(table, appId)
-    if (partition !== undefined) days.set(partition, version)
+    if (partition !== undefined && version >= 0) days.set(partition, version)
   }
   return new Map([...days].sort(([a], [b]) => a - b))
 }

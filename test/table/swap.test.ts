@@ -140,6 +140,16 @@ describe('publish', () => {
     expect([...complete]).toEqual([[0, DAY + 2]])
   })
 
+  test('of a partition that has closed no day any more it says none, not the last one before 1970', async () => {
+    const complete = [{ partition: 0, day: DAY + 2 }]
+    await live.commit({ generation: 1, run: 'test', changes: [], complete })
+    const swap = await publication(2, uptoDay, { complete: new Map([[0, -1]]) })
+    await swap.prepare()
+    await swap.commit()
+    const owner = await fixture.store().open(specOf({ generation: 2 }))
+    expect([...(await owner.complete())]).toEqual([])
+  })
+
   test('again it changes nothing, and leaves no file behind', async () => {
     await publish(2)
     const [lines, files] = [await fixture.lines(), await dataFiles()]
