@@ -46,7 +46,7 @@ export function openPublicationTables({ tables, staged }: ReplayedTables): Publi
     },
     restore: async (order, before) => {
       const table = tables.table(order.table)
-      const source = await unlessGone(order, () => sourceBefore(table, before, order.covers))
+      const source = await unlessGone(order, () => sourceBefore(table, before, order))
       return source && swapOf(tables, order, { ...source, operation: 'REPLAY ROLLBACK' })
     },
     raise: (order) =>

@@ -34,22 +34,39 @@ export interface CarryOut {
 }
 
 /** What every table has to do for the generation. */
-export async function swapsOf({ tables }: PublicationParts, work: CarryOut): Promise<Swap[]> {
+export async function swapsOf(parts: PublicationParts, work: CarryOut): Promise<Swap[]> {
+  const { tables } = parts
   const { made, record, records } = work
   const before = records.filter(({ generation }) => generation < made.generation)
   const titles = new Set([...before.slice(-1), record].flatMap(titlesOf))
+  const knownFrom = await knownDays(parts, work)
   const swaps: Swap[] = []
   for (const title of titles) {
     for (const table of tablesOf(title)) {
       const order = orderOf(work, table)
       if (made.did === 'rollback') {
-        const restored = await tables.restore(order, undoneBy(made, records))
+        const restored = await tables.restore({ ...order, knownFrom }, undoneBy(made, records))
         swaps.push(restored ?? (await tables.raise(order)))
       } else if (work.replay.plan.views.includes(title)) swaps.push(await tables.publish(order))
       else swaps.push(await tables.raise(order))
     }
   }
   return swaps
+}
+
+/** Of a rollback, by partition: the day of the first event in the state that comes back, Infinity where it has none. */
+async function knownDays(
+  { handOvers }: PublicationParts,
+  { made, record: { handOver } }: CarryOut,
+): Promise<ReadonlyMap<number, DayIndex>> {
+  const days = new Map<number, DayIndex>()
+  if (made.did !== 'rollback' || handOver?.kind !== 'states') return days
+  const states = handOvers.states(handOver.place)
+  for (const { partition } of handOver.partitions) {
+    const [kept] = await states.list(partition)
+    days.set(partition, kept?.head.time.completeFrom ?? Infinity)
+  }
+  return days
 }
 
 function orderOf(

@@ -55,6 +55,12 @@ export type SourceBefore = SwapSource & {
   readonly complete: ReadonlyMap<number, DayIndex>
 }
 
+export interface RestoredPlaces {
+  readonly covers: Covers
+  /** By partition: the first day that its owner will come to write. */
+  readonly knownFrom?: ReadonlyMap<number, DayIndex>
+}
+
 /**
  * What the table said when the first transaction of `generation` came; undefined: it was not there yet.
  * @throws TABLE_REFUSED where the log no longer reaches back
@@ -62,17 +68,20 @@ export type SourceBefore = SwapSource & {
 export async function sourceBefore(
   table: DeltaTable,
   generation: number,
-  covers: Covers,
+  { covers, knownFrom }: RestoredPlaces,
 ): Promise<SourceBefore | undefined> {
   const snapshot = await snapshotBefore(table, generation)
   if (snapshot === undefined) return undefined
   const complete = completeDays(table.name, snapshot)
   const files = filesOf(snapshot, table.name).filter(covers)
   const had = new Set(files.map(placeKey))
+  const isKnown: Covers = ({ day, partition }) => day >= (knownFrom?.get(partition) ?? -Infinity)
   // Days that had not closed then are written by their owners, once those have closed them again.
   const isHad: Covers = (place) =>
     covers(place) &&
-    (place.day <= (complete.get(place.partition) ?? -Infinity) || had.has(placeKey(place)))
+    (place.day <= (complete.get(place.partition) ?? -Infinity) ||
+      had.has(placeKey(place)) ||
+      !isKnown(place))
   return {
     version: snapshot.version,
     complete,

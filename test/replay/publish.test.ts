@@ -339,6 +339,22 @@ describe('rollback', () => {
     ])
   })
 
+  test('of days before the first one that the owner of before had known: nobody else would take them away', async () => {
+    const world = await PublicationWorld.create(LIVE)
+    // What `ownersCome` keeps has its first event on day 18,990. No day is complete.
+    const days = { first: 18_980, last: 18_990 }
+    await world.replay('r1', { ...anew(7, days), handsOver: true })
+    await world.publish('r1')
+    expect(await world.lines()).toEqual(
+      [...linesOf({ ann: 7, bob: 7 }, days.first, days.last), ...BEFORE].sort(),
+    )
+    await world.ownersCome(2, 25)
+    await world.rollBack()
+    expect(await world.lines()).toEqual(
+      [...linesOf({ ann: 7, bob: 7 }, days.last), ...BEFORE].sort(),
+    )
+  })
+
   test('of rows that were swapped in beside the states of owners', async () => {
     const world = await published(false)
     await world.write(2, [{ day: DAY + 2, position: 30, rows: { ann: 30 } }])

@@ -59,7 +59,7 @@ async function publication(
 
 async function restoration(generation: number, before: number): Promise<TableSwap> {
   const table = fixture.store().table(NAME)
-  const source = await sourceBefore(table, before, () => true)
+  const source = await sourceBefore(table, before, { covers: () => true })
   if (!source) throw new Error('there was no table')
   const request = { generation, slots: SLOTS, replay: 'r1', ...source } as const
   return new TableSwap(table, { ...request, operation: 'REPLAY ROLLBACK' })
@@ -346,12 +346,14 @@ describe('rollback', () => {
     fixture.clock.nowMs += 3_600_000
     const table = fixture.store().table(NAME)
     await vacuumTable(table, { graceMs: 60_000, logRetentionMs: 3_600_000 * 24 })
-    const source = await sourceBefore(table, 2, () => true)
+    const source = await sourceBefore(table, 2, { covers: () => true })
     const places = await table.log.latest((snapshot) => source?.want(snapshot) ?? [])
     expect(await missingFiles(table, places)).toHaveLength(2)
   })
 
   test('a table that was made by the publish has no past', async () => {
-    expect(await sourceBefore(fixture.store().table(NAME), 1, () => true)).toBeUndefined()
+    expect(
+      await sourceBefore(fixture.store().table(NAME), 1, { covers: () => true }),
+    ).toBeUndefined()
   })
 })
