@@ -184,18 +184,23 @@ function planPlace(
   }
 }
 
-/** Slots of a place that an owner of the generation has written, or emptied, meanwhile. */
+/** Slots of a place that an owner of the generation, or of one after it, has written, or emptied, meanwhile. */
 function writtenSlots(
   { generation, slots }: SwapRequest,
   context: PlanContext,
   { place, active }: { readonly place: WantedPlace; readonly active: readonly ActiveFile[] },
 ): number[] {
   const { day, partition, files } = place
+  const later = Math.max(0, tableGeneration(context.snapshot) - generation)
+  const owners = Array.from({ length: later + 1 }, (_, i) => generation + i)
   return Array.from({ length: slots }, (_, slot) => slot).filter((slot) => {
     const file = files.find((each) => coversSlot(each, slot))
     // Of an empty slot, or one of many in a file, such an owner knows more.
     const position = file?.slots.kind === 'one' ? file.position : 0
-    const seen = seenVersions(context, active, { generation, slot: { day, partition, slot } })
+    const key = { day, partition, slot }
+    const seen = owners.flatMap((owner) =>
+      seenVersions(context, active, { generation: owner, slot: key }),
+    )
     return seen.some((each) => compareVersions(each, { generation, position }) >= 0)
   })
 }

@@ -207,6 +207,19 @@ describe('publish', () => {
     expect(await fixture.options.storage.list(`${NAME}/ds=2001-01-05/p0000-s002-g0002`)).toEqual([])
   })
 
+  test('also owners of a generation after it, which came before it was carried out', async () => {
+    const swap = await publication(2)
+    await swap.prepare()
+    const owner = await fixture.store().open(specOf({ generation: 3 }))
+    await put(
+      owner,
+      { slot: 0, position: 20, rows: { ann: 20 } },
+      { slot: 2, position: 20, rows: {} },
+    )
+    expect(await swap.commit()).toMatchObject({ filesIn: 0, kept: 2 })
+    expect(await fixture.lines()).toEqual(['2001-01-05 ann 20', '2001-01-07 ann 1'])
+  })
+
   test('a writer that commits in between is seen: nothing is lost and nothing decided on what was', async () => {
     const swap = await publication(2)
     await swap.prepare()
