@@ -28,6 +28,18 @@ export async function readCheckpoint(
   return JSON.parse(Buffer.from(bytes ?? []).toString('utf8')) as Action[]
 }
 
+/** What `_last_checkpoint` names must be there: other readers of Delta tables begin with it. */
+export async function pointerProblems(storage: FileReader, table: string): Promise<string[]> {
+  const bytes = await storage.get(`${table}/_delta_log/_last_checkpoint`)
+  if (bytes === undefined) return []
+  const { version } = JSON.parse(Buffer.from(bytes).toString('utf8')) as {
+    readonly version: number
+  }
+  const versions = await checkpointVersions(storage, table)
+  if (versions.includes(version)) return []
+  return [`${table}: _last_checkpoint names version ${version}, which has no checkpoint`]
+}
+
 /** A table at some version of its log. */
 interface Replayed {
   readonly table: string

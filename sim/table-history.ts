@@ -10,6 +10,7 @@ import {
   checkCheckpoint,
   checkpointVersions,
   expectedOf,
+  pointerProblems,
   readCheckpoint,
   type Expected,
 } from './table-checkpoint.ts'
@@ -89,7 +90,11 @@ export class TableReader {
       complete: new Map(replay.complete),
       slots: new Map(replay.seen),
       rows,
-      problems: [...replay.problems.slice(told), ...(await replay.changes())],
+      problems: [
+        ...replay.problems.slice(told),
+        ...(await replay.changes()),
+        ...(await pointerProblems(this.#storage, replay.table)),
+      ],
     }
   }
 

@@ -111,6 +111,14 @@ describe('a planted violation is told:', () => {
     ])
   })
 
+  test('a pointer to a checkpoint that is not there', async () => {
+    const place = await goodPlace()
+    await place.edit(/_last_checkpoint$/, /"version":\d+/, '"version":49')
+    expect(await place.problems()).toEqual([
+      expect.stringContaining('_last_checkpoint names version 49, which has no checkpoint'),
+    ])
+  })
+
   test('a remove of what is not active, an add of what was there, and what is no action', async () => {
     const place = await goodPlace()
     const [path = ''] = (await place.active()).filter((one) => one.includes('s001'))
