@@ -149,12 +149,14 @@ export class TableReader {
 export function compareLooks(before: TableLook, after: TableLook): string[] {
   const at = `${after.table} version ${after.version}, looked at before in version ${before.version}`
   const problems = [...after.problems]
+  // Another generation may mean something else by a row. Its owners may come before its swap.
+  const meansSame = after.generation === before.generation && after.swapped === before.swapped
   if (after.version < before.version) problems.push('the version went back')
   if (after.generation < before.generation) problems.push('the generation went back')
   for (const [partition, day] of before.complete) {
     const now = after.complete.get(partition)
     // A publish may take a day back that a record had closed that is dropped now.
-    if (now === undefined || (now < day && after.generation === before.generation))
+    if (now === undefined || (now < day && meansSame))
       problems.push(`partition ${partition} was complete up to day ${day}, now up to ${now}`)
   }
   for (const [slot, version] of before.slots) {
@@ -164,9 +166,7 @@ export function compareLooks(before: TableLook, after: TableLook): string[] {
         `slot ${slot} was at ${versionText(version)}, now at ${now && versionText(now)}`,
       )
   }
-  // Another generation may mean something else by a row. Its owners may come before its swap.
-  if (after.generation === before.generation && after.swapped === before.swapped)
-    problems.push(...lostRows(before, after))
+  if (meansSame) problems.push(...lostRows(before, after))
   return problems.map((problem) =>
     problem.startsWith(after.table) ? problem : `${at}: ${problem}`,
   )
