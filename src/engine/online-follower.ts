@@ -277,8 +277,7 @@ export class OnlineFollower {
     const scan = ScanTask.begin(reason, {
       id: `${run}.${partition}.${reason}.${count}`,
       generation,
-      // A store that came back from before this generation has none of its values, whatever its marker says.
-      from: reason === 'generation' || this.generation < generation ? BEFORE_ALL : this.#marker.now,
+      from: this.#marker.toldUpTo(reason),
       startedAt: nextOffset,
       asOf: closedDay === -Infinity ? BEFORE_ALL.asOf : closedDay + 1,
       incarnation,

@@ -71,6 +71,15 @@ export class OnlineMarker {
     return { stored, reason }
   }
 
+  /** What a scan need not tell again. */
+  toldUpTo(reason: ScanReason): Pick<Marker, 'position' | 'asOf'> {
+    // A store that came back from before this generation has none of its values, whatever its marker says.
+    if (reason === 'generation' || this.#now.generation < this.#context.generation)
+      return BEFORE_ALL
+    // Of a tile that has left the windows since then, and the state, nothing says any more whose values it has changed.
+    return reason === 'loss' ? { ...this.#now, asOf: BEFORE_ALL.asOf } : this.#now
+  }
+
   /**
    * `repeat`: a connection was made anew since `incarnation`, so what was told since may be gone; what the marker says is true.
    * `loss`: the store has certainly lost data; the marker is what the store has left. @throws GENERATION_CHANGED

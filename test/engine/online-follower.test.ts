@@ -203,6 +203,25 @@ describe('a store that lost data', () => {
     expect(await rig.served('dan')).not.toBe('nothing')
   })
 
+  test('rolled back to before a tile left the windows, it gets the values without it, though the state has dropped it', async () => {
+    const time = { allowedLatenessMs: 0, outOfOrdernessMs: 0 }
+    const rig = new Rig({ views: [viewOf([5], [COUNT])], time })
+    appendUsers(rig, '2024-03-04', ['ann', 'busy'])
+    appendUsers(rig, '2024-03-07', ['ann', 'busy'])
+    appendUsers(rig, '2024-03-08', ['busy'])
+    await rig.runToEnd()
+    const snapshot = await copyOf(rig)
+    expect(await rig.served('ann')).toContain('n_5d=2')
+    for (const date of ['2024-03-10', '2024-03-11']) {
+      appendUsers(rig, date, ['busy'])
+      await rig.runToEnd()
+    }
+    rig.online = snapshot
+    await rig.runToEnd()
+    expect(await rig.served('ann')).toContain('n_5d=1')
+    await rig.expectTheLaw()
+  })
+
   test('emptied again half-way through the healing, it is healed from the beginning', async () => {
     const rig = new Rig({ slots: 4 })
     const run = rig.start()
