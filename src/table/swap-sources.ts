@@ -8,6 +8,7 @@ import { parseDataFilePath } from './file-name.ts'
 import { tableGeneration } from './ownership.ts'
 import { statsRows } from './stats.ts'
 import { completeDays } from './slots.ts'
+import { newestSwap } from './swap-plan.ts'
 import type { SourceFile, WantedPlace } from './swap-plan.ts'
 
 export type Covers = (place: { readonly day: DayIndex; readonly partition: number }) => boolean
@@ -73,7 +74,10 @@ export async function sourceBefore(
   const snapshot = await snapshotBefore(table, generation)
   if (snapshot === undefined) return undefined
   const complete = completeDays(table.name, snapshot)
-  const files = filesOf(snapshot, table.name).filter(covers)
+  const swapped = newestSwap(table.name, snapshot)
+  const files = filesOf(snapshot, table.name)
+    .filter(covers)
+    .map((file) => (isBefore(file, swapped) ? { ...file, position: 0 } : file))
   const had = new Set(files.map(placeKey))
   const isKnown: Covers = ({ day, partition }) => day >= (knownFrom?.get(partition) ?? -Infinity)
   // Days that had not closed then are written by their owners, once those have closed them again.
@@ -90,6 +94,14 @@ export async function sourceBefore(
     metaData: undefined,
     want: wanted(table.name, files, isHad),
   }
+}
+
+/**
+ * A file of a generation that was taken back, say, and that the state of then was still to write anew: what it does not say, that state
+ * owes, so whatever its owner writes is above it. Files that are true all the same have nothing to fear: no owner comes from before them.
+ */
+function isBefore({ generation, slots }: SourceFile, swapped: number): boolean {
+  return slots.kind === 'one' && generation < swapped
 }
 
 /** Files of a source that are gone: a vacuum has taken them. */

@@ -325,6 +325,25 @@ describe('rollback', () => {
     expect(await swap.commit()).toMatchObject({ isRepeated: true })
   })
 
+  test('what a generation had left that was taken back itself, its owners may write anew from where they stand', async () => {
+    await publish(2)
+    const between = await fixture.store().open(specOf({ generation: 2 }))
+    await put(between, { day: DAY + 1, position: 30, rows: { dan: 30 } })
+    for (const [generation, before] of [
+      [3, 2],
+      [5, 4],
+    ] as const) {
+      if (generation === 5) await publish(4)
+      const back = await restoration(generation, before)
+      await back.prepare()
+      await back.commit()
+    }
+    expect(await fixture.lines()).toContain('2001-01-06 dan 30')
+    const owner = await fixture.store().open(specOf({ generation: 5 }))
+    await put(owner, { day: DAY + 1, position: 30, rows: { dan: 29 } })
+    expect(await fixture.lines()).toContain('2001-01-06 dan 29')
+  })
+
   test('what owners of the old generation wrote after the record, and before the table was taken over, comes back', async () => {
     const swap = await publication(2)
     await swap.prepare()
