@@ -70,6 +70,7 @@ function whyRestless(
   if (phase !== 'live' && endOffset > 0) return `phase ${phase}`
   if (nextOffset < endOffset) return `at offset ${nextOffset} of ${endOffset}`
   if (online !== undefined) {
+    if (online.failing) return 'the online store does not answer'
     if (online.scan !== undefined) return `scanning: ${online.scan.reason}`
     if (online.backlog > 0) return `${online.backlog} values not told`
     if (online.position < nextOffset) return `told up to ${online.position} of ${nextOffset}`

@@ -40,9 +40,9 @@ export const HAND_OVER_MUTATIONS: readonly SimulatedMutation[] = [
     name: 'the scan of a new generation tells only what lies above the marker',
     edits: [
       edit(
-        'src/engine/online-follower.ts',
-        "reason === 'generation' || this.generation < generation",
-        "reason === 'generation' && this.generation > generation",
+        'src/engine/online-marker.ts',
+        "reason === 'generation' || this.#now.generation < this.#context.generation",
+        "reason === 'generation' && this.#now.generation > this.#context.generation",
       ),
     ],
   },

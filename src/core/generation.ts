@@ -76,7 +76,14 @@ type HandOverWay =
       readonly forgetsDays?: readonly number[]
     }
   /** Owners go on with their own states; what rows of these days say is the replay's business, not theirs any more. */
-  | { readonly kind: 'own'; readonly days: { readonly first: DayIndex; readonly last: DayIndex } }
+  | {
+      readonly kind: 'own'
+      readonly days: { readonly first: DayIndex; readonly last: DayIndex }
+      /** Last day of each partition that the replay has closed, where days of it lie behind: those it says nothing of. */
+      readonly closed?: readonly { readonly partition: number; readonly day: DayIndex }[]
+      /** By title, where it is not all: other views are their owners' alone. */
+      readonly views?: readonly string[]
+    }
 
 /** What decides about records before any view sees them. */
 export interface Policy {

@@ -27,7 +27,6 @@ const SAMPLED_EVERY = 8
 
 /** What happened since the last commit. */
 export interface Uncommitted extends FoldNotes {
-  readonly rejects: FoldNotes['rejects']
   readonly refused: Reject[]
   readonly ids: Map<string, DayIndex>
   readonly milestones: Milestone[]

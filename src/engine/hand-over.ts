@@ -5,9 +5,11 @@
 import type { DayIndex } from '../core/day.ts'
 import type { GenerationRecord } from '../core/generation.ts'
 import { formatSlot, parseSlot } from '../core/dirty-slot.ts'
+import type { DirtySlot } from '../core/dirty-slot.ts'
 import { TidemarkError } from '../errors.ts'
 import type { Checkpoint } from './checkpoint-port.ts'
 import type { RunParts } from './parts.ts'
+import type { PartitionContext } from './partition-context.ts'
 import type { GenerationStore, PartitionState } from './ports.ts'
 import { retryForEver } from './retry.ts'
 
@@ -41,6 +43,10 @@ interface SettledDays {
   readonly generation: number
   readonly first: DayIndex
   readonly last: DayIndex
+  /** By partition, where it ends before. */
+  readonly closed: ReadonlyMap<number, DayIndex>
+  /** Titles; undefined: all. */
+  readonly views: readonly string[] | undefined
 }
 
 /** @param records ascending by generation */
@@ -55,7 +61,11 @@ export function inheritanceOf(records: readonly GenerationRecord[]): Inheritance
       const stands = partitions.map(({ partition, offset }) => [partition, offset] as const)
       const offsets = isExact ? new Map(stands) : undefined
       handedOver = { generation, place, offsets, forgetsDays }
-    } else if (handOver) settled.push({ generation, ...handOver.days })
+    } else if (handOver) {
+      const { days, closed = [], views } = handOver
+      const ends = new Map(closed.map(({ partition, day }) => [partition, day]))
+      settled.push({ generation, ...days, closed: ends, views })
+    }
   }
   return { handedOver, settled, regrouped: regroupedSince(records) }
 }
@@ -74,17 +84,24 @@ export async function readRecords(generations: GenerationStore): Promise<Generat
   return (await generations.list()).map(({ record }) => JSON.parse(record) as GenerationRecord)
 }
 
-/** Dirty slots that a state of `generation` need not write any more: a replay has. */
+/**
+ * Dirty slots that a state of `generation` need not write any more: a replay has.
+ * @param at its views, in order
+ */
 export function settledSlots(
   { settled }: Inheritance,
-  generation: number,
+  at: Pick<PartitionContext, 'partition' | 'generation' | 'views'>,
   dirty: Iterable<string>,
 ): string[] {
-  const ranges = settled.filter((range) => range.generation > generation)
+  const ranges = settled.filter((range) => range.generation > at.generation)
   if (ranges.length === 0) return []
+  const isIn = ({ first, last, closed, views }: SettledDays, { day, view }: DirtySlot): boolean =>
+    day >= first &&
+    day <= Math.min(last, closed.get(at.partition) ?? Infinity) &&
+    (views?.includes(at.views[view]?.title ?? '') ?? true)
   return [...dirty]
     .map(parseSlot)
-    .filter(({ day }) => ranges.some(({ first, last }) => day >= first && day <= last))
+    .filter((slot) => ranges.some((range) => isIn(range, slot)))
     .map(formatSlot)
 }
 

@@ -94,8 +94,8 @@ export async function openPartition(
   // A state that others have left begins with something to tell.
   const origin = regrouping?.offset ?? head.origin
   const online = store && new OnlineFollower(context, store, { online: head.online, origin })
-  const settled = (dirty: Iterable<string>): string[] =>
-    settledSlots(inheritance, state.head?.generation ?? Infinity, dirty)
+  const from = { ...context, generation: state.head?.generation ?? Infinity }
+  const settled = (dirty: Iterable<string>): string[] => settledSlots(inheritance, from, dirty)
   const table = tables.length === 0 ? undefined : await openTable(context, tables, head, settled)
   const checkpoints = parts.checkpoints && new CheckpointFollower(context, parts.checkpoints)
   const task = new PartitionTask({

@@ -21,6 +21,7 @@ import type { PublicationParts, Swap } from './publication-port.ts'
 import type { Replay, ReplayResult } from './records.ts'
 import { standingOf } from './standing.ts'
 import type { Made } from './standing.ts'
+import { titlesOf } from './table-names.ts'
 
 export interface PublishOptions {
   readonly stamp: AuditStamp
@@ -142,7 +143,7 @@ function nextWork(
 function handOverOf(replay: Replay, records: readonly GenerationRecord[]): HandOver {
   const { plan, result } = replay
   const by = { did: 'publish', replay: plan.id } as const
-  if (!plan.handsOver) return { kind: 'own', days: plan.staged, by }
+  if (!plan.handsOver) return { kind: 'own', days: plan.staged, ...limitsOf(replay), by }
   const reset = [...resetPartitions(replay, records).keys()]
   return {
     kind: 'states',
@@ -150,6 +151,23 @@ function handOverOf(replay: Replay, records: readonly GenerationRecord[]): HandO
     partitions: (result?.partitions ?? []).map(({ partition, offset }) => ({ partition, offset })),
     ...(reset.length > 0 ? { forgetsDays: reset } : {}),
     by,
+  }
+}
+
+/** What of the staged days stays with its owners. */
+function limitsOf({
+  plan,
+  result,
+}: Replay): Pick<Extract<HandOver, { kind: 'own' }>, 'closed' | 'views'> {
+  const closed = plan.partitions.flatMap(({ partition }) => {
+    const own = result?.partitions.find((each) => each.partition === partition)
+    const day = own?.closedDay ?? plan.staged.first - 1
+    return day < plan.staged.last ? [{ partition, day }] : []
+  })
+  const isAll = titlesOf(plan.record).every((title) => plan.views.includes(title))
+  return {
+    ...(closed.length > 0 ? { closed } : {}),
+    ...(isAll ? {} : { views: plan.views }),
   }
 }
 

@@ -208,4 +208,24 @@ describe('an owner that goes on with its own state', () => {
     expect(state.head?.generation).toBe(2)
     expect([...(await state.dirtySlots())]).toEqual([])
   })
+
+  test.each([
+    [
+      'days behind those that the replay has closed',
+      { closed: [{ partition: 0, day: day('2024-03-04') }] },
+    ],
+    ['rows of views that it has not counted', { views: ['other@1'] }],
+  ])('still writes %s', async (_, limits) => {
+    const rig = openRig({ time: { allowedLatenessMs: 5 * 86_400_000 } })
+    appendDays(rig, DAYS)
+    await rig.runToEnd()
+    rig.append(['2024-03-05 10:00'])
+    const run = rig.start()
+    await rig.clock.advance(1_000)
+    await run.kill()
+    const published = day('2024-03-05')
+    await publish(rig, { kind: 'own', days: { first: published, last: published }, ...limits })
+    await rig.runToEnd()
+    await rig.expectTheLaw()
+  })
 })
