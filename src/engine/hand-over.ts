@@ -6,10 +6,10 @@ import type { DayIndex } from '../core/day.ts'
 import type { GenerationRecord } from '../core/generation.ts'
 import { formatSlot, parseSlot } from '../core/dirty-slot.ts'
 import type { DirtySlot } from '../core/dirty-slot.ts'
+import type { ViewPlan } from '../core/view-plan.ts'
 import { TidemarkError } from '../errors.ts'
 import type { Checkpoint } from './checkpoint-port.ts'
 import type { RunParts } from './parts.ts'
-import type { PartitionContext } from './partition-context.ts'
 import type { GenerationStore, PartitionState } from './ports.ts'
 import { retryForEver } from './retry.ts'
 
@@ -90,7 +90,11 @@ export async function readRecords(generations: GenerationStore): Promise<Generat
  */
 export function settledSlots(
   { settled }: Inheritance,
-  at: Pick<PartitionContext, 'partition' | 'generation' | 'views'>,
+  at: {
+    readonly generation: number
+    readonly partition: number
+    readonly views: readonly Pick<ViewPlan, 'title'>[]
+  },
   dirty: Iterable<string>,
 ): string[] {
   const ranges = settled.filter((range) => range.generation > at.generation)
