@@ -86,16 +86,6 @@ export const AMENDMENT_MUTATIONS: readonly SimulatedMutation[] = [
     ],
   },
   {
-    name: 'a reset watermark makes all partitions forget their days',
-    edits: [
-      edit(
-        'src/engine/open-partition.ts',
-        'const forgets = handedOver?.forgetsDays.includes(partition) === true',
-        'const forgets = handedOver !== undefined && handedOver.forgetsDays.length > 0',
-      ),
-    ],
-  },
-  {
     name: 'days that a reset watermark had closed stay in the tables',
     edits: [
       edit(

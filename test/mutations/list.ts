@@ -420,4 +420,15 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     tests: ['test/engine/awaited-swap.test.ts'],
   },
+  {
+    name: 'a reset watermark makes all partitions forget their days',
+    edits: [
+      edit(
+        'src/engine/open-partition.ts',
+        'const forgets = handedOver?.forgetsDays.includes(partition) === true',
+        'const forgets = handedOver !== undefined && handedOver.forgetsDays.length > 0',
+      ),
+    ],
+    tests: ['test/engine/hand-over.test.ts'],
+  },
 ]
