@@ -1,4 +1,4 @@
-/** Records that no view, or not every view, could use: the port of where they go. Its adapters are `src/rejects`. */
+/** Records that no view, or not every view, could use: the port of where they go. Its adapters are in `src/rejects` and `src/kafka`. */
 import type { DayIndex } from '../core/day.ts'
 
 export type RejectReason =

@@ -5,6 +5,7 @@ import { MemoryDisk } from '../../src/memory/disk.ts'
 import { MemoryPartitionState } from '../../src/memory/state.ts'
 import { day } from '../support/builders.ts'
 import { appendDays, DAYS, handOverState, openRig, publish, states } from './hand-over-rig.ts'
+import type { Rig } from './rig.ts'
 
 describe('a state that is handed over', () => {
   test('behind the owner replaces its state, and nothing is told or written before it is past it', async () => {
@@ -184,16 +185,21 @@ describe('a state that is handed over', () => {
   })
 })
 
+/** A late record dirties 2024-03-05 and on; the process dies before it writes them. */
+async function stillToWrite(): Promise<Rig> {
+  const rig = openRig({ time: { allowedLatenessMs: 5 * 86_400_000 } })
+  appendDays(rig, DAYS)
+  await rig.runToEnd()
+  rig.append(['2024-03-05 10:00'])
+  const run = rig.start()
+  await rig.clock.advance(1_000)
+  await run.kill()
+  return rig
+}
+
 describe('an owner that goes on with its own state', () => {
   test('leaves rows of the published days alone, also those that it had still to write', async () => {
-    const rig = openRig({ time: { allowedLatenessMs: 5 * 86_400_000 } })
-    appendDays(rig, DAYS)
-    await rig.runToEnd()
-    // A late record dirties 2024-03-05 and on; the process dies before it writes them.
-    rig.append(['2024-03-05 10:00'])
-    const run = rig.start()
-    await rig.clock.advance(1_000)
-    await run.kill()
+    const rig = await stillToWrite()
     const published = day('2024-03-05')
     await publish(rig, { kind: 'own', days: { first: published, last: published } })
     await rig.runToEnd()
@@ -216,13 +222,7 @@ describe('an owner that goes on with its own state', () => {
     ],
     ['rows of views that it has not counted', { views: ['other@1'] }],
   ])('still writes %s', async (_, limits) => {
-    const rig = openRig({ time: { allowedLatenessMs: 5 * 86_400_000 } })
-    appendDays(rig, DAYS)
-    await rig.runToEnd()
-    rig.append(['2024-03-05 10:00'])
-    const run = rig.start()
-    await rig.clock.advance(1_000)
-    await run.kill()
+    const rig = await stillToWrite()
     const published = day('2024-03-05')
     await publish(rig, { kind: 'own', days: { first: published, last: published }, ...limits })
     await rig.runToEnd()
