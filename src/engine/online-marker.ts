@@ -53,7 +53,12 @@ export class OnlineMarker {
     return this.#context.clock.monotonicMs() - this.#comparedMs
   }
 
-  /** Takes the store's marker over. @returns why a scan is due, and the marker that was found */
+  /**
+   * Takes the store's marker over. Where nothing was ever told the beginning is written before the first value is: a store
+   * that is emptied after that value lacks a marker then, instead of looking like one that nobody has used.
+   *
+   * @returns why a scan is due, and the marker that was found
+   */
   async meet(
     online: OnlinePosition | undefined,
     origin: number,
@@ -68,7 +73,14 @@ export class OnlineMarker {
     })
     this.#now = stored ?? beginning(generation, origin)
     this.#acknowledged = stored
+    if (stored === undefined && reason === undefined) await this.#writeBeginning()
     return { stored, reason }
+  }
+
+  async #writeBeginning(): Promise<void> {
+    let outcome: 'advanced' | 'repeat' | 'loss'
+    do outcome = await this.advance(this.#now, this.#store.incarnation)
+    while (outcome === 'repeat')
   }
 
   /** What a scan need not tell again. */

@@ -186,6 +186,28 @@ describe('a store that lost data', () => {
     expect(rig.told.join('\n')).toContain('has lost data')
   })
 
+  test('is noticed from the first value on: the marker is there before it', async () => {
+    // store   beginning  ann, bob ...  (emptied)  their marker
+    const rig = new Rig()
+    // A sweep, which would write a marker too, waits until it has caught up.
+    rig.extraLag = 1_000_000
+    const run = rig.start()
+    await rig.clock.advance(500)
+    let emptied = false
+    rig.hooks.set('online marker', () => {
+      if (!emptied && written(rig).length > 0) {
+        rig.online.flush()
+        emptied = true
+      }
+    })
+    appendUsers(rig, '2024-03-04')
+    await rig.clock.advance(2_000)
+    await run.stop()
+    expect(emptied).toBe(true)
+    await rig.expectTheLaw()
+    expect(rig.told.join('\n')).toContain('has lost data')
+  })
+
   test('rolled back to an older snapshot, it gets what it had acknowledged since', async () => {
     // store   --- ann, bob (snapshot) --- cy, dan --- back to the snapshot --- eve
     const rig = new Rig()
