@@ -171,7 +171,7 @@ export class OnlineFollower {
       scan.incarnation === this.#store.incarnation &&
       stored?.scanId === scan.id
     if (isOurs) this.#scan = ScanTask.resume(scan)
-    else this.#scanReason = reason
+    else if (reason !== undefined) this.#scanReason = strongerReason(this.#scanReason, reason)
     this.#met = true
   }
 

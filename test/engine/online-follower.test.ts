@@ -426,6 +426,22 @@ describe('a scan', () => {
     await rig.expectTheLaw()
   })
 
+  test('is not forgotten where they came while the first marker was written', async () => {
+    const rig = new Rig({ memory: { pendingEntitiesMax: 3 } })
+    rig.extraLag = 1_000_000
+    const acknowledged = gate()
+    rig.hooks.set('online marker', () => acknowledged.passed)
+    const run = rig.start()
+    await rig.clock.advance(300)
+    appendUsers(rig, '2024-03-04')
+    await rig.clock.advance(1_000)
+    acknowledged.open()
+    await rig.clock.advance(2_000)
+    expect(markers(rig).at(-1)?.position).toBe(USERS.length)
+    expect(await rig.served('ann')).not.toBe('nothing')
+    await run.stop()
+  })
+
   test('T15 a death between the write and the marker is repeated, and changes nothing', async () => {
     const rig = new Rig()
     rig.hooks.set('online marker', (marker) =>
