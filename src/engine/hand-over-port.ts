@@ -1,4 +1,5 @@
 /** States that one generation hands to the next: the port. Its adapter is `src/cli/open-hand-overs.ts`, checkpoints in a folder each. */
+import type { DayIndex } from '../core/day.ts'
 import type { CheckpointStore } from './checkpoint-port.ts'
 import type { StateHead } from './ports.ts'
 
@@ -23,8 +24,19 @@ export function replayPlace(id: string): string {
  * any more: a publish or a rollback swaps them, and an owner may come before that.
  */
 export function takenOver(head: StateHead, generation: number): StateHead {
-  const { whole } = head.table
+  return {
+    ...head,
+    generation,
+    table: { complete: [], awaits: generation, owed: wholeDays(head) },
+  }
+}
+
+/**
+ * By view: of the days that a state has closed, the last one up to which the tables have them, or are about to get them by a publish: what
+ * they lack of these is dirty in the state.
+ */
+export function wholeDays({ views, time, table }: StateHead): readonly (DayIndex | undefined)[] {
+  const { whole, owed = whole } = table
   // A replay's state wrote to the side and owes nothing; of days before its first tile it could not even say anything.
-  const owes = whole === undefined ? {} : { owed: whole }
-  return { ...head, generation, table: { complete: [], awaits: generation, ...owes } }
+  return owed ?? views.map(() => time.closedDay)
 }

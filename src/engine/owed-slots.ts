@@ -25,9 +25,9 @@ export async function markOwed(state: PartitionState, slots: number): Promise<vo
       }
     }
   }
-  const { owed: _, whole: __, ...table } = head.table
+  const { owed: _, ...table } = head.table
   const nothing = { tiles: [], ids: [], milestones: [], cleared: [] }
-  await state.commit({ ...nothing, head: { ...head, table }, dirty })
+  await state.commit({ ...nothing, head: { ...head, table: { ...table, whole: owed } }, dirty })
 }
 
 function closed({ time }: StateHead): DayIndex {

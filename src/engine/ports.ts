@@ -277,7 +277,7 @@ export interface ScanPosition {
 export interface TablePosition {
   /** Per view: the last day whose every slot is in the table, as far as this partition knows. */
   readonly complete: readonly (DayIndex | undefined)[]
-  /** The same of rows and tiles together. */
+  /** Per view: of the days that have closed, the last one up to which the tables lack no slot that is not dirty here. */
   readonly whole?: readonly (DayIndex | undefined)[]
   /** What `whole` said in a state that was just taken over: slots of closed days behind it are to be written anew. */
   readonly owed?: readonly (DayIndex | undefined)[]

@@ -20,7 +20,7 @@ import { retryForEver } from './retry.ts'
 import { planSlots } from './slot-plan.ts'
 import { SlotReader } from './slot-reader.ts'
 import type { SlotRows, SlotWork } from './slot-reader.ts'
-import { mostAwaited, openLanes, someLacks, wholeDay } from './table-lane.ts'
+import { knownOf, mostAwaited, openLanes, someLacks } from './table-lane.ts'
 import type { LanesStart, TableLane, ViewLanes } from './table-lane.ts'
 import { observeCloses } from './table-delay.ts'
 import { Wakeup } from './wakeup.ts'
@@ -106,10 +106,10 @@ export class TableFollower {
   }
 
   get position(): TablePosition {
-    const versions = this.#lanes.map(({ rows, tiles }) => ({ ...rows.versions, ...tiles.versions }))
+    const known = knownOf(this.#lanes, this.#context.committed.closedDay)
     const awaits = this.#swap.generation
-    if (awaits !== undefined) return { complete: [], awaits, versions }
-    return { complete: this.complete, whole: this.#lanes.map(wholeDay), versions }
+    if (awaits !== undefined) return { ...known, complete: [], awaits }
+    return { ...known, complete: this.complete }
   }
 
   /** Slots that the next commit may clear, given the slots that it dirties itself. */

@@ -4,7 +4,7 @@
  */
 import type { DayIndex } from '../core/day.ts'
 import type { DirtySlot, SlotKind } from '../core/dirty-slot.ts'
-import type { FeatureTable, TableVersions } from './ports.ts'
+import type { FeatureTable, TablePosition, TableVersions } from './ports.ts'
 
 export interface ViewTables {
   readonly rows: FeatureTable
@@ -72,6 +72,11 @@ export class TableLane {
     return this.#awaited.size
   }
 
+  /** Infinity: nothing is awaited. */
+  get firstAwaited(): DayIndex {
+    return Math.min(...this.#awaited.keys())
+  }
+
   /** A publish, or a rollback, has taken complete days back or brought them in. */
   restate(complete: DayIndex | undefined): void {
     this.#complete = complete
@@ -117,10 +122,21 @@ export class TableLane {
   }
 }
 
-/** The last day that both tables of a view have wholly. */
-export function wholeDay({ rows, tiles }: ViewLanes): DayIndex | undefined {
-  const days = [rows.complete, tiles.complete]
-  return days.some((day) => day === undefined) ? undefined : Math.min(...days.map(Number))
+/** By view. */
+export function knownOf(
+  lanes: readonly ViewLanes[],
+  closedDay: DayIndex,
+): Pick<TablePosition, 'whole' | 'versions'> {
+  return {
+    whole: lanes.map((ofView) => wholeDay(ofView, closedDay)),
+    versions: lanes.map(({ rows, tiles }) => ({ ...rows.versions, ...tiles.versions })),
+  }
+}
+
+/** Of closed days that no slot is awaited of, the last one. What the tables call complete lags behind it where a publish has brought days in. */
+function wholeDay({ rows, tiles }: ViewLanes, closedDay: DayIndex): DayIndex | undefined {
+  const day = Math.min(closedDay, rows.firstAwaited - 1, tiles.firstAwaited - 1)
+  return day === -Infinity ? undefined : day
 }
 
 /** Closed days that the one of the tables lacks which lacks most. */

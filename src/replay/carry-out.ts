@@ -4,6 +4,9 @@
  */
 import type { DayIndex } from '../core/day.ts'
 import type { Amendment, GenerationRecord } from '../core/generation.ts'
+import { titleOf } from '../core/view-title.ts'
+import { wholeDays } from '../engine/hand-over-port.ts'
+import type { StateHead } from '../engine/ports.ts'
 import { regroupedBy } from './plan.ts'
 import type { AuditStamp, DayRange } from './plan.ts'
 import type { PublicationParts, Swap, SwapOrder, SwapOutcome } from './publication-port.ts'
@@ -39,13 +42,14 @@ export async function swapsOf(parts: PublicationParts, work: CarryOut): Promise<
   const { made, record, records } = work
   const before = records.filter(({ generation }) => generation < made.generation)
   const titles = new Set([...before.slice(-1), record].flatMap(titlesOf))
-  const knownFrom = await knownDays(parts, work)
+  const heads = await headsBack(parts, work)
   const swaps: Swap[] = []
   for (const title of titles) {
+    const writtenFrom = firstWritten(heads, title)
     for (const table of tablesOf(title)) {
       const order = orderOf(work, table)
       if (made.did === 'rollback') {
-        const restored = await tables.restore({ ...order, knownFrom }, undoneBy(made, records))
+        const restored = await tables.restore({ ...order, writtenFrom }, undoneBy(made, records))
         swaps.push(restored ?? (await tables.raise(order)))
       } else if (work.replay.plan.views.includes(title)) swaps.push(await tables.publish(order))
       else swaps.push(await tables.raise(order))
@@ -54,19 +58,33 @@ export async function swapsOf(parts: PublicationParts, work: CarryOut): Promise<
   return swaps
 }
 
-/** Of a rollback, by partition: the day of the first event in the state that comes back, Infinity where it has none. */
-async function knownDays(
+/** Of a rollback, by partition: the states that come back. */
+async function headsBack(
   { handOvers }: PublicationParts,
   { made, record: { handOver } }: CarryOut,
-): Promise<ReadonlyMap<number, DayIndex>> {
-  const days = new Map<number, DayIndex>()
-  if (made.did !== 'rollback' || handOver?.kind !== 'states') return days
+): Promise<ReadonlyMap<number, StateHead | undefined>> {
+  const heads = new Map<number, StateHead | undefined>()
+  if (made.did !== 'rollback' || handOver?.kind !== 'states') return heads
   const states = handOvers.states(handOver.place)
   for (const { partition } of handOver.partitions) {
     const [kept] = await states.list(partition)
-    days.set(partition, kept?.head.time.completeFrom ?? Infinity)
+    heads.set(partition, kept?.head)
   }
-  return days
+  return heads
+}
+
+/** By partition: the first day that an owner with the state that comes back will write, beside what is dirty in it. */
+function firstWritten(
+  heads: ReadonlyMap<number, StateHead | undefined>,
+  title: string,
+): Map<number, DayIndex> {
+  const firstOf = (head: StateHead | undefined): DayIndex => {
+    if (head === undefined) return Infinity
+    const view = head.views.findIndex((each) => titleOf(each) === title)
+    const whole = wholeDays(head)[view] ?? -Infinity
+    return Math.max(head.time.completeFrom ?? Infinity, whole + 1)
+  }
+  return new Map([...heads].map(([partition, head]) => [partition, firstOf(head)]))
 }
 
 function orderOf(

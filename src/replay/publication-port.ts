@@ -53,8 +53,8 @@ export interface SwapOrder {
   readonly slots: number
   readonly replay: string
   readonly covers: (place: Place) => boolean
-  /** Of a rollback, by partition: days before it the owner whose state comes back knows nothing of, so it would never write them. */
-  readonly knownFrom?: ReadonlyMap<number, DayIndex>
+  /** Of a rollback, by partition: days before it the owner with the state that comes back will not write, if they are not dirty in it. */
+  readonly writtenFrom?: ReadonlyMap<number, DayIndex>
   /** Last complete days that are taken back, by partition. */
   readonly complete?: ReadonlyMap<number, DayIndex>
   /** Places whose files are gone stay as they are: the rest is done all the same. */

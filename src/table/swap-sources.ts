@@ -59,7 +59,7 @@ export type SourceBefore = SwapSource & {
 export interface RestoredPlaces {
   readonly covers: Covers
   /** By partition: the first day that its owner will come to write. */
-  readonly knownFrom?: ReadonlyMap<number, DayIndex>
+  readonly writtenFrom?: ReadonlyMap<number, DayIndex>
 }
 
 /**
@@ -69,7 +69,7 @@ export interface RestoredPlaces {
 export async function sourceBefore(
   table: DeltaTable,
   generation: number,
-  { covers, knownFrom }: RestoredPlaces,
+  { covers, writtenFrom }: RestoredPlaces,
 ): Promise<SourceBefore | undefined> {
   const snapshot = await snapshotBefore(table, generation)
   if (snapshot === undefined) return undefined
@@ -79,13 +79,14 @@ export async function sourceBefore(
     .filter(covers)
     .map((file) => (isBefore(file, swapped) ? { ...file, position: 0 } : file))
   const had = new Set(files.map(placeKey))
-  const isKnown: Covers = ({ day, partition }) => day >= (knownFrom?.get(partition) ?? -Infinity)
+  const isWritten: Covers = ({ day, partition }) =>
+    day >= (writtenFrom?.get(partition) ?? -Infinity)
   // Days that had not closed then are written by their owners, once those have closed them again.
   const isHad: Covers = (place) =>
     covers(place) &&
     (place.day <= (complete.get(place.partition) ?? -Infinity) ||
       had.has(placeKey(place)) ||
-      !isKnown(place))
+      !isWritten(place))
   return {
     version: snapshot.version,
     complete,

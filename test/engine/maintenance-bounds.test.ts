@@ -49,7 +49,18 @@ test('a state that is taken over claims nothing of the tables: its owner may com
   })
 })
 
-test("a replay's state owes them nothing: days before its first tile are not its own", () => {
-  const head = { generation: 1, table: { complete: [] } } as unknown as StateHead
-  expect(takenOver(head, 2)).toEqual({ generation: 2, table: { complete: [], awaits: 2 } })
+test("a replay's state owes them nothing of what it has closed: days before its first tile are not its own", () => {
+  const head = {
+    generation: 1,
+    time: { closedDay: 12 },
+    views: [{ name: 'a' }, { name: 'b' }],
+    table: { complete: [] },
+  } as unknown as StateHead
+  const once = takenOver(head, 2)
+  expect(once.table).toEqual({ complete: [], awaits: 2, owed: [12, 12] })
+  expect(takenOver({ ...once, time: { ...once.time, closedDay: 15 } }, 4).table).toEqual({
+    complete: [],
+    awaits: 4,
+    owed: [12, 12],
+  })
 })

@@ -41,7 +41,7 @@ test('what is dirty stays as it is, and it is done once', async () => {
   const state = await stateWith({ complete: [], awaits: 2, owed: [11, 12] }, 12)
   await markOwed(state, 2)
   expect((await state.dirtySlots()).get('r:0:12:0')).toBe(7)
-  expect(state.head?.table).toEqual({ complete: [], awaits: 2 })
+  expect(state.head?.table).toEqual({ complete: [], awaits: 2, whole: [11, 12] })
 })
 
 test('a state that was not taken over owes nothing', async () => {

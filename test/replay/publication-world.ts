@@ -9,7 +9,7 @@ import { recordText } from '../../src/core/generation.ts'
 import { readRecords } from '../../src/engine/hand-over.ts'
 import { replayPlace } from '../../src/engine/hand-over-port.ts'
 import type { HandOvers } from '../../src/engine/hand-over-port.ts'
-import type { FeatureTable, StateSnapshot } from '../../src/engine/ports.ts'
+import type { FeatureTable, StateSnapshot, TablePosition } from '../../src/engine/ports.ts'
 import { MemoryAmended } from '../../src/memory/amended.ts'
 import { MemoryBucket, MemoryFiles, MemoryObjectStorage } from '../../src/memory/object-storage.ts'
 import type { AuditStamp, ReplayPlan } from '../../src/replay/plan.ts'
@@ -178,10 +178,12 @@ export class PublicationWorld {
   }
 
   /** The owners' states of before are kept, as when they come into the generation. */
-  async ownersCome(generation: number, offset: number, from = generation - 1): Promise<void> {
+  async ownersCome(generation: number, offset: number, table = NOTHING_WHOLE): Promise<void> {
     const place = this.process().handOvers.replaced(generation)
-    for (let partition = 0; partition < PARTITIONS; partition += 1)
-      await place.write(stateAt(partition, { offset, generation: from }), 'owner')
+    for (let partition = 0; partition < PARTITIONS; partition += 1) {
+      const state = stateAt(partition, { offset, generation: generation - 1 })
+      await place.write({ ...state, head: { ...state.head, table } }, 'owner')
+    }
   }
 
   publish(
@@ -241,6 +243,8 @@ export class PublicationWorld {
 }
 
 export const STAMP: AuditStamp = { atMs: 1, by: 'ann@here', reason: 'test', software: 'test' }
+
+const NOTHING_WHOLE: TablePosition = { complete: [], whole: [undefined] }
 
 const RECORD = {
   pipeline: 'shop',

@@ -355,6 +355,28 @@ describe('rollback', () => {
     )
   })
 
+  test.each([
+    ['wholly: nobody else would take them away', DAY + 3, []],
+    ['not wholly, and without a file: its owner writes them anew', DAY + 1, [8]],
+  ])('of days that the state which comes back had in the tables %s', async (_, owed, left) => {
+    const world = await PublicationWorld.create(LIVE)
+    const days = { first: DAY, last: DAY + 3 }
+    await world.replay('r1', { ...anew(7, days), handsOver: true })
+    await world.publish('r1')
+    const before = await world.lines()
+    const { rows } = anew(8, days)
+    const more = [0, 1].map((partition): SlotRows => {
+      return { day: DAY + 2, partition, slot: 0, position: 5, rows: { ann: 8 } }
+    })
+    await world.replay('r2', { days, rows: [...rows, ...more], handsOver: true, base: 2 })
+    await world.publish('r2')
+    // The owners had taken over what the first replay left and died; no table calls any of its days complete.
+    await world.ownersCome(3, 25, { complete: [], awaits: 2, owed: [owed] })
+    await world.rollBack()
+    const stays = left.flatMap((ann) => linesOf({ ann }, DAY + 2))
+    expect(await world.lines()).toEqual([...before, ...stays].sort())
+  })
+
   test('of rows that were swapped in beside the states of owners', async () => {
     const world = await published(false)
     await world.write(2, [{ day: DAY + 2, position: 30, rows: { ann: 30 } }])
