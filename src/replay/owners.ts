@@ -21,6 +21,16 @@ function finalDay(
   return calendar.dayOf(maxEventTime - outOfOrdernessMs - allowedLatenessMs) - 1
 }
 
+/**
+ * No event has come to it since the origin. The first one may be of any day, and may come before a replay is run to the end of the log: the
+ * state that is handed over then has closed days of which no owner has written anything.
+ */
+export function awaitsFirstEvent({ state, log }: PartitionKnowledge, origin: number): boolean {
+  if (state === undefined) return log.end <= origin
+  const { nextOffset, time } = state.head
+  return time.maxEventTime === undefined && nextOffset >= log.end
+}
+
 /** All that it has was read, and nothing of it is so late: the replay changes no tile of it, and its owner goes on with the same. */
 function isQuietSince({ state, log }: PartitionKnowledge, timeMs: number): boolean {
   if (state === undefined || state.head.nextOffset < log.end) return false

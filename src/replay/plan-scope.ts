@@ -13,7 +13,7 @@ import { titleOf } from '../core/view-title.ts'
 import { TidemarkError } from '../errors.ts'
 import type { StartKind, StartNeeds } from './choose-start.ts'
 import type { PartitionKnowledge } from './knowledge.ts'
-import { handOverReason, ownersNeed } from './owners.ts'
+import { awaitsFirstEvent, handOverReason, ownersNeed } from './owners.ts'
 import { OPEN_DAY } from './plan.ts'
 import type { AuditStamp, DayRange, ReplaySource } from './plan.ts'
 import { earliestDay, firstDayReached, resolveRange } from './range.ts'
@@ -94,8 +94,10 @@ export function scopeOf(request: ReplayRequest, facts: ReplayFacts): Scope {
   // Columns that are filled hold from one day on for all partitions.
   const fills = replayedRecord(stored, wanted, { fillsColumns: true }).kind !== 'same'
   const isApart = isOpen && !judgesAnew && !fills
-  const stagedFirst = (known: PartitionKnowledge): DayIndex =>
-    isApart ? ownersNeed(range.first, [known], policy) : staged.first
+  const stagedFirst = (known: PartitionKnowledge): DayIndex => {
+    if (isOpen && awaitsFirstEvent(known, originOf(stored, known))) return earliestDay(policy)
+    return isApart ? ownersNeed(range.first, [known], policy) : staged.first
+  }
   const longest = longestOf(wanted, views)
   const needs: Scope['needs'] = (known, first, counted = range.first) => ({
     calendar: policy.calendar,
@@ -106,7 +108,7 @@ export function scopeOf(request: ReplayRequest, facts: ReplayFacts): Scope {
     first,
     countedFirst: Math.max(first, counted),
     firstTile: first - longest,
-    origin: stored.segments.find(({ partition }) => partition === known.partition)?.origin ?? 0,
+    origin: originOf(stored, known),
     isRegrouped: stored.regrouped !== undefined,
     changesFrom: changesFrom(request.amendments, known.partition),
     timeHolds: !judgesAnew,
@@ -144,6 +146,10 @@ export function wantedRecord({ pipeline, stored, zoneData }: ReplayFacts): Gener
     log: stored.log,
     origins: stored.segments.map(({ origin }) => origin),
   })
+}
+
+function originOf({ segments }: GenerationRecord, known: PartitionKnowledge): number {
+  return segments.find(({ partition }) => partition === known.partition)?.origin ?? 0
 }
 
 function longestOf({ views }: GenerationRecord, titles: readonly string[]): number {

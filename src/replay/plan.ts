@@ -64,7 +64,7 @@ export interface PartitionReplay {
   readonly stop: number | undefined
   /**
    * First day of which it stages rows, where that is not the plan's: a partition that has been idle for long goes far back for itself, not
-   * for the others.
+   * for the others, and one without an event stages whatever comes to it until the replay is run.
    */
   readonly stagedFirst?: DayIndex
   /** Records between start and stop; undefined where the log cannot tell. */

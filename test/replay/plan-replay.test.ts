@@ -262,6 +262,47 @@ describe('days that owners may still write', () => {
     expect(busy?.start).toEqual(whole?.start)
   })
 
+  describe('of a partition that has no event yet', () => {
+    const range = { days: '2024-04-05..' }
+    const empty = { ...knowledgeOf([], POLICY), partition: 1 }
+    const refusing = empty.state && {
+      ...empty.state,
+      head: { ...empty.state.head, nextOffset: 3 },
+    }
+    const firstOf = ({ plan }: PlannedReplay, partition: number): string =>
+      formatDay(stagedDays(plan, partition).first)
+
+    test.each<[string, PartitionKnowledge]>([
+      ['and no state', { ...empty, state: undefined }],
+      ['and an empty state', empty],
+      [
+        'but records that were refused',
+        { ...empty, log: { ...empty.log, end: 3 }, state: refusing },
+      ],
+    ])('%s are any, for itself alone: it may get one before the replay runs', (_, known) => {
+      const result = planned({ range, partitions: [FORTY, known] })
+      expect(firstOf(result, 1)).toBe('2000-01-01')
+      expect(firstOf(result, 0)).toBe('2024-04-05')
+      expect(days(result.plan.staged)).toBe('2024-04-05 .. end')
+    })
+
+    test('are any beside columns that the others fill from one day on', () => {
+      const before = pipelineOf({ views: [WEEK], time: TIME })
+      const result = planned({ before, range, partitions: [FORTY, empty] })
+      expect(firstOf(result, 1)).toBe('2000-01-01')
+      expect(firstOf(result, 0)).toBe('2024-04-05')
+      const since = Object.values(result.plan.record.views[1]?.columns ?? {})
+      expect(since.map((column) => formatDay(column.since ?? NaN))).toEqual(['2024-04-05'])
+    })
+
+    test('are not known where its log had some, and has forgotten them', () => {
+      const forgotten = { ...empty, log: { ...empty.log, start: 9, end: 9 }, state: undefined }
+      const request = { allowIncomplete: true }
+      const result = planned({ range, request, partitions: [FORTY, forgotten] })
+      expect(firstOf(result, 1)).toBe('2024-04-05')
+    })
+  })
+
   test('cannot be left out', () => {
     const plan = (): unknown =>
       planned({ range: { days: '2024-04-08' }, request: { onlyRange: true } })

@@ -8,9 +8,11 @@ import type { StartKind } from '../../src/replay/choose-start.ts'
 import { TidemarkError } from '../../src/errors.ts'
 import type { ReplayPlan } from '../../src/replay/plan.ts'
 import type { ReplayResult } from '../../src/replay/records.ts'
+import { stagedDays } from '../../src/replay/staged.ts'
 import { CrashPoint } from '../support/crash.ts'
 import { pipelineText, scenarios, type Scenario } from '../support/random-log.ts'
 import { resolveText } from '../support/resolve-text.ts'
+import { stagedDifferences } from '../support/staged-differences.ts'
 import { ReplayWorld } from './replay-world.ts'
 
 async function worldOf(scenario: Scenario, liveTo: number): Promise<ReplayWorld> {
@@ -100,6 +102,30 @@ test.prop([scenarios(), fc.integer({ min: 1, max: 20 }), fc.nat(99), fc.constant
     const next = await world.handedOver(plan, staged, scenario.partitions)
     await next.run()
     expect(await world.differencesFrom(plan, next, scenario.partitions)).toBe('')
+  },
+  TIMEOUT_MS,
+)
+
+test.prop([scenarios(), fc.nat(99)], { numRuns: 25 })(
+  'a partition whose first event comes after the plan is staged whole: no owner has written any of it',
+  async (scenario, place) => {
+    const { partitions } = scenario
+    const late = partitions.length - 1
+    const begun = partitions.map((part) =>
+      part.partition < late ? part : { ...part, records: [] },
+    )
+    const world = await worldOf({ ...scenario, partitions: begun }, 30)
+    const plan = await planned(world, 'origin', place)
+    if (plan?.handsOver !== true) return
+    world.partitions = partitions
+    const staged = world.place()
+    await world.run(plan, staged)
+    const next = await world.handedOver(plan, staged, partitions)
+    await next.run()
+    const isStaged = ({ day, partition }: { day: number; partition: number }): boolean =>
+      partition === late || day >= stagedDays(plan, partition).first
+    const sinks = await next.sinks()
+    expect(stagedDifferences(world.pipeline, partitions, { isStaged }, sinks)).toBe('')
   },
   TIMEOUT_MS,
 )
