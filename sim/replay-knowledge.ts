@@ -15,9 +15,7 @@ export async function replayKnowledge(
   const inheritance = inheritanceOf(records)
   const found: PartitionKnowledge[] = []
   for (let partition = 0; partition < world.log.partitions; partition += 1) {
-    const furthest = await furthestState(world, partition, ({ generation }) => {
-      return !isOutdated(generation, inheritance)
-    })
+    const furthest = await furthestState(world, partition, isCurrent(records))
     const kept = (await checkpoints?.list(partition)) ?? []
     const end = world.log.endOffset(partition)
     found.push({
@@ -30,6 +28,12 @@ export async function replayKnowledge(
     })
   }
   return found
+}
+
+/** Of a generation whose states the newest one takes over; what others know may not hold any more. */
+export function isCurrent(records: readonly GenerationRecord[]): (head: StateHead) => boolean {
+  const inheritance = inheritanceOf(records)
+  return ({ generation }) => !isOutdated(generation, inheritance)
 }
 
 interface Found {

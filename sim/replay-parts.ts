@@ -23,7 +23,7 @@ import { logClient } from './log.ts'
 import type { Machine } from './machine.ts'
 import { checkpointsOf } from './member.ts'
 import { MemoryParquet } from './parquet-engine.ts'
-import { furthestState } from './replay-knowledge.ts'
+import { furthestState, isCurrent } from './replay-knowledge.ts'
 import { CHECKPOINT_EVERY } from './rival.ts'
 import { tableNames } from './tables.ts'
 import type { World } from './world.ts'
@@ -90,6 +90,7 @@ export async function runParts(
   const { fetchMax, lagUnit } = world.plan
   const staging = tools.staged(plan.id)
   const tables = openPublicationTables({ tables: tools.tables, staged: () => staging })
+  const records = await readRecords(tools.generations)
   return {
     plan,
     pipeline: world.pipeline,
@@ -106,8 +107,9 @@ export async function runParts(
     tables: staging,
     tiles: undefined,
     live: () => Promise.resolve(undefined),
-    milestones: async (partition) => (await furthestState(world, partition))?.state.milestones(),
-    records: await readRecords(tools.generations),
+    milestones: async (partition) =>
+      (await furthestState(world, partition, isCurrent(records)))?.state.milestones(),
+    records,
     staged: async () => {
       const found: StagedTable[] = []
       for (const name of tableNames(world.pipeline)) {
