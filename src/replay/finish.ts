@@ -7,6 +7,7 @@
  * counted again by a replay.
  */
 import { formatDay } from '../core/day.ts'
+import type { GenerationRecord } from '../core/generation.ts'
 import { readRecords } from '../engine/hand-over.ts'
 import { invariant, TidemarkError } from '../errors.ts'
 import { carryOut, spanOf, swapsOf } from './carry-out.ts'
@@ -30,34 +31,35 @@ export interface FinishOptions {
   readonly onProgress?: OnSwap
 }
 
-/** Generations that stand, and that the tables do not have wholly yet, ascending. */
-export async function unfinished({
-  replays,
-  generations,
-}: Pick<PublicationParts, 'replays' | 'generations'>): Promise<
-  { readonly made: Made; readonly replay: Replay }[]
-> {
+/** Generations that stand, and that the tables do not have wholly yet, ascending. @param records all of now, if they are not given */
+export async function unfinished(
+  { replays, generations }: Pick<PublicationParts, 'replays' | 'generations'>,
+  records?: readonly GenerationRecord[],
+): Promise<{ readonly made: Made; readonly replay: Replay }[]> {
   const found: { made: Made; replay: Replay }[] = []
-  for (const made of allMade(await readRecords(generations))) {
+  for (const made of allMade(records ?? (await readRecords(generations)))) {
     const replay = await replays.get(made.replay)
     if (!isFinished(replay, made)) found.push({ made, replay })
   }
   return found
 }
 
-/** @throws USAGE where there is nothing to abandon; REPLAY_REFUSED where files are gone */
+/**
+ * @param records all that the caller builds upon: one that came after them would not be carried out
+ * @throws USAGE where there is nothing to abandon; REPLAY_REFUSED where files are gone
+ */
 export async function finishOthers(
   parts: PublicationParts,
+  records: readonly GenerationRecord[],
   { stamp, abandon, onProgress }: FinishOptions,
 ): Promise<Finished[]> {
   const finished: Finished[] = []
-  const left = await unfinished(parts)
+  const left = await unfinished(parts, records)
   if (abandon && left.length === 0)
     throw new TidemarkError(
       'USAGE',
       'no publish or rollback is unfinished: there is nothing to abandon. Leave --abandon out',
     )
-  const records = await readRecords(parts.generations)
   for (const { made, replay } of left) {
     const record = records.find(({ generation }) => generation === made.generation)
     invariant(record, `generation ${made.generation} has a record`)

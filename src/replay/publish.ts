@@ -74,10 +74,10 @@ export async function publishReplay(
   options: PublishOptions,
 ): Promise<PublishOutcome> {
   for (;;) {
-    const before = await begun(parts, id, options)
+    const records = await readRecords(parts.generations)
+    const before = await begun(parts, { id, records }, options)
     if (before !== undefined) return before
     const replay = await parts.replays.get(id)
-    const records = await readRecords(parts.generations)
     const work = { ...nextWork(replay, records), onProgress: options.onProgress }
     const result = await checkPublishable(parts, work)
     const gates = await options.gates(replay)
@@ -111,14 +111,14 @@ export async function publishReplay(
 /** What stands already, carried out; undefined: this one is still to be published. */
 async function begun(
   parts: PublicationParts,
-  id: string,
+  { id, records }: { readonly id: string; readonly records: readonly GenerationRecord[] },
   { dryRun, abandon = false, stamp, onProgress }: PublishOptions,
 ): Promise<PublishOutcome | undefined> {
   const replay = await parts.replays.get(id)
   const finished = dryRun
     ? []
-    : await finishOthers(parts, { stamp, abandon, ...(onProgress ? { onProgress } : {}) })
-  const standing = standingOf(replay, await readRecords(parts.generations))
+    : await finishOthers(parts, records, { stamp, abandon, ...(onProgress ? { onProgress } : {}) })
+  const standing = standingOf(replay, records)
   if (standing.kind !== 'published') return undefined
   const { generation } = standing
   const own = finished.find(({ made }) => made.generation === generation)

@@ -71,9 +71,9 @@ export async function rollBack(
   options: RollbackOptions,
 ): Promise<RollbackOutcome> {
   for (;;) {
-    const before = await begun(parts, id, options)
-    if (before !== undefined) return before
     const records = await readRecords(parts.generations)
+    const before = await begun(parts, { id, records }, options)
+    if (before !== undefined) return before
     const target = targetOf(records, id)
     const replay = await parts.replays.get(target.made.replay)
     const handOver = await handOverBack(parts, target.made, records)
@@ -137,13 +137,15 @@ async function takeBack(
 /** What stands already, carried out; undefined: there is something to take back. */
 async function begun(
   parts: PublicationParts,
-  id: string | undefined,
+  {
+    id,
+    records,
+  }: { readonly id: string | undefined; readonly records: readonly GenerationRecord[] },
   { dryRun, abandon = false, stamp, onProgress }: RollbackOptions,
 ): Promise<RollbackOutcome | undefined> {
   const finished = dryRun
     ? []
-    : await finishOthers(parts, { stamp, abandon, ...(onProgress ? { onProgress } : {}) })
-  const records = await readRecords(parts.generations)
+    : await finishOthers(parts, records, { stamp, abandon, ...(onProgress ? { onProgress } : {}) })
   const own = finished.findLast(({ made }) => made.did === 'rollback')
   const newest = records.at(-1)
   if (

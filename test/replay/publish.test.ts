@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { unfinished } from '../../src/replay/finish.ts'
 import { leftDays, wrongTilesFrom } from '../../src/replay/left-days.ts'
-import { CrashPoint, Crashed } from '../support/crash.ts'
+import { CrashPoint, Crashed, wrap } from '../support/crash.ts'
 import { stage } from '../support/table-fixture.ts'
 import type { SlotRows } from '../support/table-fixture.ts'
 import { PublicationWorld, TABLE } from './publication-world.ts'
@@ -35,6 +35,22 @@ function linesOf(clicks: Readonly<Record<string, number>>, ...days: number[]): s
       ),
     )
     .sort()
+}
+
+/** Publishes a replay up to its record, which the tables lack then. */
+function dyingAfterItsRecord(world: PublicationWorld, id: string): () => Promise<void> {
+  const process = world.process()
+  const generations = wrap(process.generations, {
+    put: async (generation, text) => {
+      await process.generations.put(generation, text)
+      throw new Crashed('the record')
+    },
+  })
+  return async () => {
+    await world.publish(id, {}, wrap(process, { generations })).catch((error: unknown) => {
+      if (!(error instanceof Crashed)) throw error
+    })
+  }
 }
 
 const BEFORE = linesOf({ ann: 1 }, DAY, DAY + 1)
@@ -238,6 +254,39 @@ describe('publish', () => {
     const clicks = 7 + generations.indexOf(4)
     expect(await world.lines()).toEqual(linesOf({ ann: clicks, bob: clicks }, DAY, DAY + 1))
     expect(await world.orphans()).toEqual([])
+  })
+
+  test('whenever another publisher puts its record and dies, the next record comes only once the tables have that one', async () => {
+    let came = 0
+    for (const second of ['r1', 'r2'] as const) {
+      for (let at = 0; ; at += 1) {
+        const world = await PublicationWorld.create(LIVE)
+        await world.replay('r1', anew(7))
+        await world.replay('r2', anew(8))
+        const others = dyingAfterItsRecord(world, second)
+        let asked = 0
+        const own = world.process()
+        const ask = async <T>(answer: () => Promise<T>): Promise<T> => {
+          if (asked++ === at) await others()
+          return answer()
+        }
+        const parts = wrap(own, {
+          replays: wrap(own.replays, { get: (id) => ask(() => own.replays.get(id)) }),
+          generations: wrap(own.generations, {
+            list: () => ask(() => own.generations.list()),
+            put: async (generation, text) => {
+              const earlier = (await world.records()).filter((each) => each.generation < generation)
+              expect(await unfinished(own, earlier)).toEqual([])
+              return own.generations.put(generation, text)
+            },
+          }),
+        })
+        await world.publish('r1', {}, parts)
+        if (asked <= at) break
+        came += 1
+      }
+    }
+    expect(came).toBeGreaterThan(6)
   })
 
   test('T14 a writer of the old generation finds out; one of the new generation keeps what it wrote first', async () => {
