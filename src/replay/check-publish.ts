@@ -4,9 +4,10 @@ import { acceptedOf } from '../engine/amended-port.ts'
 import { replayPlace } from '../engine/hand-over-port.ts'
 import { invariant, TidemarkError } from '../errors.ts'
 import type { CarryOut } from './carry-out.ts'
+import { standsUpon } from './owners.ts'
 import type { PublicationParts } from './publication-port.ts'
 import type { Replay, ReplayResult } from './records.ts'
-import { isDiscarded } from './standing.ts'
+import { isDiscarded, madeBy, standingGenerations, undoneBy } from './standing.ts'
 
 /** @throws REPLAY_REFUSED */
 export async function checkPublishable(
@@ -26,6 +27,7 @@ export async function checkPublishable(
       `it has not been run to its end. Run it: \`tidemark replay run ${id}\``,
     )
   checkBase(replay, records)
+  await checkOwners(parts, replay, records)
   await checkStates(parts, replay, result)
   await checkStaged(parts, id, result)
   const accepted = acceptedOf(record.amendments)
@@ -72,6 +74,47 @@ function checkBase({ plan }: Replay, records: readonly GenerationRecord[]): void
 
 function contentOf({ generation: _, handOver: __, ...content }: GenerationRecord): string {
   return JSON.stringify(content)
+}
+
+/**
+ * What to stage was decided by where owners stood when it was planned: all else they had written. States that were handed over since and
+ * stand further back have days to write and to correct again; who replaces them has to write these, too.
+ */
+async function checkOwners(
+  { handOvers }: PublicationParts,
+  { plan }: Replay,
+  records: readonly GenerationRecord[],
+): Promise<void> {
+  for (const record of comeFrom(records)) {
+    const { generation, handOver } = record
+    if (generation <= plan.base || handOver?.kind !== 'states') continue
+    const takesBack = takenBackBy(record, records) <= plan.base
+    for (const { partition, offset } of handOver.partitions) {
+      const stored = await handOvers.states(handOver.place).list(partition)
+      const head = stored.find((each) => each.head.nextOffset <= offset)?.head
+      if (!takesBack && head !== undefined && standsUpon(plan, head)) continue
+      throw refusedPublish(
+        plan.id,
+        `it was planned for what follows generation ${plan.base}, and generation ${generation} has set the owner of partition ${partition} back to offset ${offset} since: it has rows to write that this replay lacks. Plan it again: \`tidemark replay plan\``,
+      )
+    }
+  }
+}
+
+/** Where the states of owners come from: the newest hand-over, and where that took back what stood on another, also that one. */
+function comeFrom(records: readonly GenerationRecord[]): Set<GenerationRecord> {
+  const all = [standingGenerations(records).map(({ record }) => record), records]
+  return new Set(all.flatMap((some) => some.findLast(handsStatesOver) ?? []))
+}
+
+function handsStatesOver({ handOver }: GenerationRecord): boolean {
+  return handOver?.kind === 'states'
+}
+
+/** What a rollback took back; Infinity where it is none. */
+function takenBackBy(record: GenerationRecord, records: readonly GenerationRecord[]): number {
+  const made = madeBy(record)
+  return made?.did === 'rollback' ? undoneBy(made, records) : Infinity
 }
 
 async function checkStates(

@@ -2,13 +2,15 @@
  * What the owners of partitions still do with the days of a replay: which days may get records and rows from them. Decides whether its
  * rows can be swapped in beside their states, or its states have to become theirs. Pure.
  */
-import { formatDay } from '../core/day.ts'
+import { createCalendar, formatDay } from '../core/day.ts'
 import type { DayIndex } from '../core/day.ts'
 import type { PartitionKnowledge } from './knowledge.ts'
+import type { StateHead } from '../engine/ports.ts'
 import { OPEN_DAY } from './plan.ts'
-import type { DayRange } from './plan.ts'
+import type { DayRange, ReplayPlan } from './plan.ts'
 import { earliestDay } from './range.ts'
 import type { RangePolicy } from './range.ts'
+import { stagedDays } from './staged.ts'
 
 /** Last day into which no record can come any more; undefined where that is not known; Infinity where there is no event to correct. */
 function finalDay(
@@ -78,6 +80,24 @@ export function ownersNeed(
     return Math.min(final + 1, ...dirty)
   })
   return Math.max(earliestDay(policy), Math.min(first, ...needed))
+}
+
+/** Whether a replay may follow owners with such a state: as if it had been planned when they stood there. */
+export function standsUpon(plan: ReplayPlan, head: StateHead): boolean {
+  const { partition } = head
+  const { policy: recorded } = plan.record
+  const policy = { ...recorded, calendar: createCalendar(recorded.zone) }
+  const known: PartitionKnowledge = {
+    partition,
+    // It goes on: what comes after it is read again.
+    log: { start: 0, end: Infinity, unit: 'records', recordBytes: 0 },
+    state: { from: 'handed over', head, milestones: [], dirty: [], tilesTo: undefined },
+    checkpoints: [],
+  }
+  const { first, last } = stagedDays(plan, partition)
+  return plan.handsOver
+    ? ownersNeed(first, [known], policy) >= first
+    : handOverReason([known], { first: plan.range.first, last, policy }) === undefined
 }
 
 /** The offset at which `last` had become final; where there is no event, that up to which none has come. */

@@ -37,6 +37,7 @@ export const TABLE = 'activity_v1'
 const TILES = `${TABLE}__tiles`
 export const PARTITIONS = 2
 export const SLOTS = 2
+const DAY_MS = 86_400_000
 
 /** What one process works with. */
 export interface Process extends PublicationParts {
@@ -52,6 +53,8 @@ export interface ReplayWish {
   readonly handsOver?: boolean
   /** Where it ends, of each partition. */
   readonly offset?: number
+  /** Day of its newest event. */
+  readonly newest?: number
   readonly base?: number
   readonly record?: Partial<GenerationRecord>
 }
@@ -143,6 +146,7 @@ export class PublicationWorld {
   async replay(id: string, wish: ReplayWish): Promise<ReplayPlan> {
     const parts = this.process()
     const { days, rows, closed = days.last, handsOver = false, offset = 10, base = 1 } = wish
+    const { newest } = wish
     const known = await readRecords(parts.generations)
     const stored = known.find(({ generation }) => generation === base) as GenerationRecord
     const { handOver: _, ...content } = stored
@@ -167,7 +171,7 @@ export class PublicationWorld {
       tables: [],
       partitions: await Promise.all(
         closedDays.map(async (closedDay, partition) => {
-          const state = stateAt(partition, { offset, generation: base + 1 })
+          const state = stateAt(partition, { offset, newest, generation: base + 1 })
           const place = parts.handOvers.states(replayPlace(id))
           const checkpoint = handsOver ? (await place.write(state, 'replay')).id : undefined
           return { partition, offset, closedDay, records: offset, checkpoint }
@@ -264,12 +268,21 @@ const RECORD = {
   segments: Array.from({ length: PARTITIONS }, (_, partition) => ({ partition, origin: 0 })),
 }
 
+/** A day later than any of a test: what a state with such an event knows is final. */
+const LONG_SINCE = 21_000
+
 function stateAt(
   partition: number,
-  { offset, generation }: { readonly offset: number; readonly generation: number },
+  at: {
+    readonly offset: number
+    readonly generation: number
+    readonly newest?: number | undefined
+  },
 ): StateSnapshot {
+  const { offset, generation, newest = LONG_SINCE } = at
   const state = snapshotOf(offset, { CURRENT: `state at ${offset}` }, { generation })
-  return { ...state, head: { ...state.head, partition, partitions: PARTITIONS } }
+  const time = { ...state.head.time, maxEventTime: newest * DAY_MS }
+  return { ...state, head: { ...state.head, partition, partitions: PARTITIONS, time } }
 }
 
 /** Dies at a change of a file. */
