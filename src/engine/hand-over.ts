@@ -35,8 +35,15 @@ export interface HandedOver {
   readonly place: string
   /** Where the state of each partition stands that was published; undefined (a rollback): whichever has come furthest. */
   readonly offsets: ReadonlyMap<number, number> | undefined
-  /** Partitions. */
-  readonly forgetsDays: readonly number[]
+  /** By partition: the last generation that stands for which days that were closed before count for nothing. */
+  readonly forgetsDays: ReadonlyMap<number, number>
+}
+
+/** A replay has set the watermark of a partition back. */
+interface Reset {
+  readonly partition: number
+  readonly generation: number
+  readonly replay: string | undefined
 }
 
 interface SettledDays {
@@ -53,6 +60,7 @@ interface SettledDays {
 export function inheritanceOf(records: readonly GenerationRecord[]): Inheritance {
   let handedOver: HandedOver | undefined
   const settled: SettledDays[] = []
+  let resets: Reset[] = []
   for (const { generation, handOver } of records) {
     if (handOver?.kind === 'states') {
       const { place, partitions, forgetsDays = [], by } = handOver
@@ -60,7 +68,12 @@ export function inheritanceOf(records: readonly GenerationRecord[]): Inheritance
       const isExact = by?.did === 'publish'
       const stands = partitions.map(({ partition, offset }) => [partition, offset] as const)
       const offsets = isExact ? new Map(stands) : undefined
-      handedOver = { generation, place, offsets, forgetsDays }
+      if (by?.did === 'rollback') resets = resets.filter(({ replay }) => replay !== by.replay)
+      resets.push(
+        ...forgetsDays.map((each) => ({ partition: each, generation, replay: by?.replay })),
+      )
+      const forgets = new Map(resets.map((each) => [each.partition, each.generation]))
+      handedOver = { generation, place, offsets, forgetsDays: forgets }
     } else if (handOver) {
       const { days, closed = [], views } = handOver
       const ends = new Map(closed.map(({ partition, day }) => [partition, day]))

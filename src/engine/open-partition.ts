@@ -176,9 +176,10 @@ function openTicks(
   { partition, inheritance: { handedOver } }: Assignment,
   { online, table }: Pick<OpenPartition, 'online' | 'table'>,
 ): IdleTicks {
-  // Days that a poisoned watermark had closed before are not taken over: neither the table's nor those of the marker of then.
-  const forgets = handedOver?.forgetsDays.includes(partition) === true
-  const since = forgets ? handedOver.generation : 0
+  // Days that a poisoned watermark had closed before are not taken over: neither those of the marker of then, nor the table's, which may
+  // still have to follow.
+  const since = handedOver?.forgetsDays.get(partition) ?? 0
+  const forgets = since === handedOver?.generation
   return new IdleTicks({
     policy: pipeline.time,
     clock,

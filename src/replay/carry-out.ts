@@ -95,9 +95,10 @@ function orderOf(
   const { slots } = record
   const staged = stagedPlaces(replay)
   const isOwn = record.handOver?.kind === 'own'
+  const before = records.filter((each) => each.generation < generation)
   const reset =
     did === 'publish'
-      ? new Map([...resetPartitions(replay, records), ...regroupedPartitions(replay)])
+      ? new Map([...resetPartitions(replay, before), ...regroupedPartitions(replay)])
       : new Map<number, DayIndex>()
   const { plan } = replay
   const isReset = ({ partition, day }: Place): boolean =>
@@ -117,16 +118,17 @@ function orderOf(
 
 /**
  * Partitions whose watermark goes back, with the last day that is closed then: what a dropped record had closed before its time was
- * never complete, and has no rows until the log closes it.
+ * never complete, and has no rows until the log closes it. Where an earlier publish has dropped it, all that was closed since holds.
+ * @param before records of the generations that it follows, ascending
  */
 export function resetPartitions(
   { plan, result }: Pick<Replay, 'plan' | 'result'>,
-  records: readonly GenerationRecord[],
+  before: readonly GenerationRecord[],
 ): Map<number, DayIndex> {
-  const base = records.find(({ generation }) => generation === plan.base)
+  const newest = before.at(-1)
   const isNew = (one: Amendment): boolean =>
     one.kind === 'drop' &&
-    !base?.amendments.some(
+    !newest?.amendments.some(
       (each) =>
         each.kind === 'drop' && each.partition === one.partition && each.offset === one.offset,
     )

@@ -86,9 +86,11 @@ export async function publish(rig: Rig, handOver: HandOver): Promise<number> {
   return generation
 }
 
-export function states(
-  offset: number,
-  more: { readonly forgetsDays?: readonly number[] } = {},
-): HandOver {
+export interface Stated {
+  readonly forgetsDays?: readonly number[]
+  readonly by?: NonNullable<HandOver['by']>
+}
+
+export function states(offset: number, more: Stated = {}): HandOver {
   return { kind: 'states', place: PLACE, partitions: [{ partition: 0, offset }], ...more }
 }

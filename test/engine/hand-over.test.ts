@@ -5,6 +5,7 @@ import { MemoryDisk } from '../../src/memory/disk.ts'
 import { MemoryPartitionState } from '../../src/memory/state.ts'
 import { day } from '../support/builders.ts'
 import { appendDays, DAYS, handOverState, openRig, publish, states } from './hand-over-rig.ts'
+import type { Stated } from './hand-over-rig.ts'
 import type { Rig } from './rig.ts'
 
 describe('a state that is handed over', () => {
@@ -183,7 +184,34 @@ describe('a state that is handed over', () => {
     expect(run.progress?.partitions[0]?.closedDay).toBe(day(closed))
     await run.stop()
   })
+
+  test.each([
+    ['believes no marker of before it either', [], '2024-03-04'],
+    ['that was taken back believes it again', [taken('back')], '2024-03-07'],
+    ['that came back after that does not', [taken('back'), taken('in')], '2024-03-04'],
+  ])('an owner that has slept through a reset watermark %s', async (_, between, closed) => {
+    const rig = openRig()
+    appendDays(rig, DAYS)
+    await rig.runToEnd()
+    const side = openRig()
+    appendDays(side, DAYS.slice(0, 2))
+    const offset = await handOverState(rig, DAYS.slice(0, 2))
+    for (const each of [taken('in'), ...between, {}]) await publish(rig, states(offset, each))
+    side.handOvers = rig.handOvers
+    side.generations = rig.generations
+    side.online = rig.online
+    const run = side.start()
+    await side.clock.advance(1_000)
+    expect(run.progress?.partitions[0]?.closedDay).toBe(day(closed))
+    await run.stop()
+  })
 })
+
+/** A replay that sets a watermark back is published, or taken back. */
+function taken(way: 'in' | 'back'): Stated {
+  if (way === 'back') return { by: { did: 'rollback', replay: 'reset' } }
+  return { by: { did: 'publish', replay: 'reset' }, forgetsDays: [0] }
+}
 
 /** A late record dirties 2024-03-05 and on; the process dies before it writes them. */
 async function stillToWrite(): Promise<Rig> {

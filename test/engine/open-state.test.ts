@@ -60,7 +60,12 @@ test('where partitions were added a state that was lost is not begun at the orig
     peekState: () => Promise.resolve(undefined),
     pipeline: { sinks: {} },
   } as unknown as RunParts
-  const handedOver = { generation: 2, place: 'replays/x', offsets: undefined, forgetsDays: [] }
+  const handedOver = {
+    generation: 2,
+    place: 'replays/x',
+    offsets: undefined,
+    forgetsDays: new Map(),
+  }
   const wish = {
     partition: 2,
     partitions: 3,

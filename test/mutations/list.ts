@@ -425,8 +425,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       edit(
         'src/engine/open-partition.ts',
-        'const forgets = handedOver?.forgetsDays.includes(partition) === true',
-        'const forgets = handedOver !== undefined && handedOver.forgetsDays.length > 0',
+        'const since = handedOver?.forgetsDays.get(partition) ?? 0',
+        'const since = Math.max(0, ...(handedOver?.forgetsDays.values() ?? []))',
       ),
     ],
     tests: ['test/engine/hand-over.test.ts'],

@@ -332,6 +332,21 @@ describe('publish', () => {
       [1, DAY + 30],
     ])
   })
+
+  test('a watermark that another replay has reset already takes nothing back that was closed since', async () => {
+    const world = await PublicationWorld.create(LIVE)
+    const amendments = [{ kind: 'drop', partition: 0, offset: 9 }] as const
+    const wish = { ...anew(7), handsOver: true, record: { amendments } }
+    await world.replay('r1', wish)
+    await world.replay('r2', wish)
+    await world.publish('r1')
+    await world.write(2, [{ day: DAY + 5, partition: 0, position: 40, rows: { ann: 40 } }])
+    await world.complete(2, DAY + 5)
+    await world.publish('r2')
+    expect((await world.records())[2]?.handOver).not.toHaveProperty('forgetsDays')
+    expect(await world.lines()).toEqual([...AFTER, `${DAY + 5} 0 ann 40`].sort())
+    expect((await (await world.open(3)).complete()).get(0)).toBe(DAY + 5)
+  })
 })
 
 describe('rollback', () => {
