@@ -44,7 +44,7 @@ export const ONLINE_MUTATIONS: readonly SimulatedMutation[] = [
   },
   {
     name: 'the marker is ignored at a start',
-    edits: [edit(FOLLOWER, 'else this.#scanReason = reason', 'else this.#scanReason = undefined')],
+    edits: [edit(FOLLOWER, 'else if (reason !== undefined)', 'else if (false)')],
   },
   {
     name: 'the marker is advanced before the values are acknowledged',
