@@ -30,6 +30,7 @@ export class OnlineServer {
   #losesNextWrite = false
   /** The last version that a reader saw, by view and entity. */
   readonly #seen = new Map<string, OnlineVersion>()
+  /** As stored when they were compared last, since the server lost data. */
   readonly #markers = new Map<number, Marker>()
 
   constructor(parts: OnlineServerParts) {
@@ -114,6 +115,11 @@ export class OnlineServer {
       this.#markers.set(partition, stored)
     }
     return advance
+  }
+
+  /** Nobody can have missed what the server lost: the marker was compared since. */
+  hasCompared(partition: number): boolean {
+    return this.#markers.has(partition)
   }
 
   /** What a marker acknowledges is there. */

@@ -43,6 +43,8 @@ function whatIsRestless(world: World, operator: Operator): string | undefined {
       whyRestless(progress, world.log.endOffset(partition)) ??
       whyDurablyRestless(member.machine.look(partition), world.log.endOffset(partition))
     if (why !== undefined) return `partition ${partition} at ${owner ?? ''}: ${why}`
+    if (!world.online.hasCompared(partition))
+      return `partition ${partition} at ${owner ?? ''}: its marker was not compared since the online store lost data`
   }
   // Two that hold one partition are not at rest: one of them has not heard.
   const open = operator.members.flatMap(({ progress }) => progress?.partitions ?? [])
