@@ -133,7 +133,9 @@ export class PartitionTask {
 
   /** Nothing to fold now: time may tick, and house-keeping has its chance. */
   async #rest({ hasWaited }: { readonly hasWaited: boolean }): Promise<void> {
-    const { context, ticks, reader, batchFold } = this.#parts
+    const { context, ticks, reader, batchFold, stop } = this.#parts
+    // Told to stop while it waited, or slept: the end of the log that it knows may be an old one.
+    if (stop.aborted) return
     if (this.#isHeld()) ticks.noteBusy('held')
     else if (reader.lag(this.#nextOffset) > 0) ticks.noteBusy('behind')
     else {

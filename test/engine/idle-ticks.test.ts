@@ -139,6 +139,20 @@ test('T30 a wall clock that is set back takes no day back', async () => {
   await run.stop()
 })
 
+test('who is told to stop while it waits for records closes no day any more: it may have slept, and others go on', async () => {
+  const rig = rigOf()
+  rig.fetchWaitMs = 1_500
+  const run = rig.start()
+  rig.append(['2024-03-04 23:59:50'])
+  await rig.clock.advance(9 * SECOND_MS)
+  // It was stopped, and woke up in the fetch of then.
+  rig.clock.wall = at('2024-03-05 12:00')
+  await run.stop()
+  expect(rig.disks[0]?.head).toContain(`"closedDay":${day('2024-03-03')}`)
+  await rig.runToEnd()
+  await rig.expectTheLaw()
+})
+
 describe('after a tick', () => {
   test('T25 a record of a day that only the tick closed is accepted, on time, and corrects the row', async () => {
     //  log     x 03-04 23:59:50                x 03-04 23:59:55

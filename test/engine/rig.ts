@@ -141,6 +141,8 @@ export class Rig {
   readonly hooks = new Map<EffectName, Hook>()
   /** What the log says that it is ahead, beyond what it gives. */
   extraLag = 0
+  /** How long a fetch at the end of the log waits for records, as one of a topic does. */
+  fetchWaitMs = 0
   storeBehindMs = 0
   /** The online store cannot be reached. */
   onlineAway = false
@@ -232,7 +234,15 @@ export class Rig {
         if (offset < this.logStart)
           throw new TidemarkError('OFFSET_GONE', `the log begins at ${this.logStart}`)
         const reader = await log.open(partition, offset)
-        return wrap(reader, { lag: (at) => reader.lag(at) + this.extraLag })
+        return wrap(reader, {
+          lag: (at) => reader.lag(at) + this.extraLag,
+          read: async (bytes) => {
+            const batch = await reader.read(bytes)
+            if (batch === undefined && this.fetchWaitMs > 0)
+              await this.clock.sleep(this.fetchWaitMs)
+            return batch
+          },
+        })
       },
     })
   }
