@@ -71,10 +71,11 @@ export async function isBehindOthers(
   for (const { partition, closedDay } of ends) {
     const asOf = (await world.online.store.marker(partition))?.asOf ?? -Infinity
     if (asOf - 1 > (closedDay ?? Infinity)) return true
+    for (const view of world.pipeline.views) {
+      const last = await readers.get(rowsTable(view))?.lastDay(partition)
+      if ((last ?? -Infinity) > (closedDay ?? -Infinity)) return true
+    }
   }
-  const last = Math.max(...ends.map(({ closedDay }) => closedDay ?? -Infinity))
-  for (const view of world.pipeline.views)
-    if (((await readers.get(rowsTable(view))?.lastDay()) ?? -Infinity) > last) return true
   return false
 }
 

@@ -131,12 +131,13 @@ export class TableReader {
     })
   }
 
-  /** Of the newest version; -Infinity without rows. */
-  async lastDay(): Promise<number> {
+  /** Of a partition, in the newest version; -Infinity without rows. */
+  async lastDay(partition: number): Promise<number> {
     await this.#replay.advance()
     let last = -Infinity
     for (const { name, rows = [] } of this.#replay.files.values())
-      if (rows.length > 0) last = Math.max(last, Date.parse(name.ds) / DAY_MS)
+      if (name.partition === partition && rows.length > 0)
+        last = Math.max(last, Date.parse(name.ds) / DAY_MS)
     return last
   }
 
