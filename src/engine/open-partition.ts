@@ -13,6 +13,7 @@ import type { Amendments } from './amendments.ts'
 import { BatchFold } from './batch-fold.ts'
 import { CheckpointFollower } from './checkpoint-follower.ts'
 import { IdleTicks } from './idle-ticks.ts'
+import { LeftSlots } from './left-slots.ts'
 import { OnlineFollower } from './online-follower.ts'
 import { noteCommitted } from './partition-context.ts'
 import type { Committed, PartitionContext } from './partition-context.ts'
@@ -75,19 +76,16 @@ export async function openPartition(
   const calendar = createCalendar(parts.pipeline.time.zone)
   const policy = { ...parts.pipeline.time, origin: head.origin }
   const time = new PartitionTime(calendar, policy, head.time)
-  const left = new AbortController()
+  const leaving = new AbortController()
   const regrouping = regroupingOf(inheritance.regrouped, assignment.views, head.origin)
+  const former = { partition, inheritance, signal: stopping(assignment) }
   const context: PartitionContext = {
     ...contextOf(parts, assignment, head),
     regrouping,
-    heldUntil: await formerPosition(parts, {
-      partition,
-      inheritance,
-      signal: stopping(assignment),
-    }),
+    heldUntil: await formerPosition(parts, former),
     calendar,
     state,
-    signal: AbortSignal.any([assignment.failed, left.signal]),
+    signal: AbortSignal.any([assignment.failed, leaving.signal]),
     committed: committedAt(time, head),
   }
   const { online: store } = parts
@@ -113,6 +111,7 @@ export async function openPartition(
     }),
     online,
     table,
+    left: await LeftSlots.of(context, tables),
     checkpoints,
     ticks: openTicks(parts, assignment, { online, table }),
     stopAt: assignment.untilEnd
@@ -122,7 +121,7 @@ export async function openPartition(
     failed: assignment.failed,
     publish: (nextOffset) => parts.lease?.publish(partition, nextOffset),
   })
-  return { context, task, online, table, checkpoints, reader, left }
+  return { context, task, online, table, checkpoints, reader, left: leaving }
 }
 
 function contextOf(

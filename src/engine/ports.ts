@@ -479,6 +479,8 @@ export interface FeatureTable {
   version(): Promise<number>
   /** The newest generation whose publish or rollback is in it; 0: none. */
   swapped(): Promise<number>
+  /** Slots that have rows of generations before the one it is opened for, of a partition's days after `after`. */
+  left(partition: number, after: DayIndex): Promise<readonly Pick<SlotKey, 'day' | 'slot'>[]>
 }
 
 // --- time, and what an operator sees -------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 /** What one commit writes to the state: changed tiles, the new head with the followers' positions, what is dirty and what is cleared. */
 import { parseSlot } from '../core/dirty-slot.ts'
 import type { BatchFold, Uncommitted } from './batch-fold.ts'
+import type { LeftSlots } from './left-slots.ts'
 import type { OnlineFollower } from './online-follower.ts'
 import type { PartitionContext } from './partition-context.ts'
 import type { StateCommit, StateHead } from './ports.ts'
@@ -12,13 +13,16 @@ export interface CommitParts {
   readonly batchFold: BatchFold
   readonly online: OnlineFollower | undefined
   readonly table: TableFollower | undefined
+  readonly left: LeftSlots
 }
 
 export function composeCommit(
-  { context, batchFold, online, table }: CommitParts,
+  { context, batchFold, online, table, left }: CommitParts,
   notes: Uncommitted,
   { head, nextOffset }: { readonly head: StateHead; readonly nextOffset: number },
 ): StateCommit {
+  const closes = { after: context.committed.closedDay, through: batchFold.time.closedDay }
+  const dirty = new Map([...left.dirtied(closes, nextOffset - 1), ...notes.dirty])
   return {
     head: {
       ...head,
@@ -32,8 +36,8 @@ export function composeCommit(
     tiles: encodeTiles(batchFold.folds, context),
     ids: [...notes.ids].map(([id, day]) => ({ id, day })),
     milestones: notes.milestones,
-    dirty: table ? writtenSlots(context, notes.dirty) : new Map(),
-    cleared: table?.cleared(notes.dirty) ?? [],
+    dirty: table ? writtenSlots(context, dirty) : new Map(),
+    cleared: table?.cleared(dirty) ?? [],
   }
 }
 

@@ -2,6 +2,7 @@
 import type { BatchFold } from './batch-fold.ts'
 import type { CheckpointFollower } from './checkpoint-follower.ts'
 import type { IdleTicks } from './idle-ticks.ts'
+import type { LeftSlots } from './left-slots.ts'
 import type { OnlineFollower } from './online-follower.ts'
 import type { PartitionContext } from './partition-context.ts'
 import type { Decoder, PartitionReader, StateHead } from './ports.ts'
@@ -18,6 +19,7 @@ export interface PartitionTaskParts {
   readonly batchFold: BatchFold
   readonly online: OnlineFollower | undefined
   readonly table: TableFollower | undefined
+  readonly left: LeftSlots
   readonly checkpoints: CheckpointFollower | undefined
   readonly ticks: IdleTicks
   /** Stop, drained, once this offset is reached. */

@@ -137,6 +137,18 @@ class MemoryTable implements FeatureTable {
     return Promise.resolve(this.#swapped())
   }
 
+  left(partition: number, after: DayIndex): Promise<readonly Pick<SlotKey, 'day' | 'slot'>[]> {
+    const { generation } = this.spec
+    const slots = [...this.#content.slots.values()].filter(
+      (each) =>
+        each.partition === partition &&
+        each.day > after &&
+        each.generation < generation &&
+        each.rows.length > 0,
+    )
+    return Promise.resolve(slots.map(({ day, slot }) => ({ day, slot })))
+  }
+
   #otherGeneration(ownGeneration: number): TidemarkError {
     const { generation: newestGeneration } = this.#content
     return new TidemarkError(

@@ -35,6 +35,7 @@ import {
 } from './ownership.ts'
 import { addColumns, parseSchema, schemaString } from './schema.ts'
 import { completeDays, isRemembered, planTransaction, type SlotPlan } from './slots.ts'
+import { slotsLeft } from './slots-left.ts'
 import { isSorted, statsJson, summarizeRows } from './stats.ts'
 import { newestSwap } from './swap-plan.ts'
 
@@ -143,6 +144,13 @@ class DeltaFeatureTable implements FeatureTable {
   swapped(): Promise<number> {
     const { name } = this.spec
     return this.#table.log.latest((snapshot) => newestSwap(name, existing(this.#table, snapshot)))
+  }
+
+  left(partition: number, after: DayIndex): Promise<readonly Pick<SlotKey, 'day' | 'slot'>[]> {
+    const { generation } = this.spec
+    return this.#table.log.latest((snapshot) =>
+      slotsLeft(existing(this.#table, snapshot), { generation, partition, after }),
+    )
   }
 
   #plan(current: Snapshot | undefined, transaction: TableTransaction): SlotPlan {

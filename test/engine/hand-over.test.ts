@@ -94,6 +94,25 @@ describe('a state that is handed over', () => {
     expect((await rig.online.read('activity:v1', 'u'))?.version.generation).toBe(3)
   })
 
+  test('writes also what it has nothing for, where the generation before had: days that it closes anew are its own wholly', async () => {
+    // taken back   u 4, 5 .. stray 10 .................. 20      rows of the stray from the 10th to the 13th, its tile
+    // state        u 4, 5 |  nothing until the 20th ... 20
+    const log = ['2024-03-04', '2024-03-05', '2024-03-20']
+    const rig = openRig()
+    appendDays(rig, log)
+    await rig.runToEnd()
+    const before = openRig()
+    appendDays(before, log.slice(0, 2))
+    before.append([{ at: '2024-03-10 08:00', user: 'stray' }])
+    appendDays(before, log.slice(2))
+    await before.runToEnd()
+    rig.tables.swap(before.tables, 1, (slot) => slot.day >= day('2024-03-10'))
+    expect(rig.rows().join('\n')).toContain('stray')
+    await publish(rig, states(await handOverState(rig, log.slice(0, 2))))
+    await rig.runToEnd()
+    await rig.expectTheLaw()
+  })
+
   test('is found also by an owner that has no state, before any checkpoint of the generations before', async () => {
     const rig = openRig()
     appendDays(rig, DAYS)

@@ -41,6 +41,11 @@ export class Snapshot {
     for (const folder of this.#files.values()) yield* folder.values()
   }
 
+  /** Directories that have active files. */
+  folders(): Iterable<string> {
+    return this.#files.keys()
+  }
+
   /** Active files in a directory such as `ds=2001-01-05`. */
   filesIn(folder: string): Iterable<AddFile> {
     return this.#files.get(folder)?.values() ?? []
