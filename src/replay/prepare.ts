@@ -107,7 +107,18 @@ async function restore(
       `replay ${plan.id} begins partition ${partition} with the checkpoint ${id}, which is not kept any more. Nothing was read. Plan it again: \`tidemark replay plan\``,
     )
   }
-  await states.restoreState(partition, store.read(checkpoint))
+  try {
+    await states.restoreState(partition, store.read(checkpoint))
+  } catch (error) {
+    if (!(error instanceof TidemarkError) || error.code !== 'CHECKPOINT_DAMAGED') throw error
+    // The plan names this one, so no run of it will ever find another.
+    throw new TidemarkError(
+      'REPLAY_REFUSED',
+      `replay ${plan.id} begins partition ${partition} with the checkpoint ${id}, which is damaged. Nothing of it was taken. Plan it again with another --start, ` +
+        'or once what is damaged is given up: `tidemark checkpoint verify --discard`, then `tidemark replay plan`',
+      { cause: error },
+    )
+  }
 }
 
 async function copyLive(parts: StartParts, partition: number): Promise<void> {

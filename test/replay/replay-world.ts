@@ -2,11 +2,12 @@
  * A live pipeline in memory and replays beside it: planned from what its states know, run to the side, compared with the oracle. The
  * log may have lost its beginning, and a run may be killed at any durable effect.
  */
-import type { Checkpoint, CheckpointStore } from '../../src/engine/checkpoint-port.ts'
+import type { Checkpoint } from '../../src/engine/checkpoint-port.ts'
 import { readRecords } from '../../src/engine/hand-over.ts'
 import { replayPlace } from '../../src/engine/hand-over-port.ts'
 import type { HandOvers } from '../../src/engine/hand-over-port.ts'
 import { createCheckpointStore } from '../../src/checkpoint/checkpoint-store.ts'
+import type { KeptCheckpoints } from '../../src/checkpoint/checkpoint-store.ts'
 import { CHECKPOINT_FAULTS } from '../../src/checkpoint/failure.ts'
 import { openHandOvers } from '../../src/cli/open-hand-overs.ts'
 import { parseSlot } from '../../src/core/dirty-slot.ts'
@@ -60,7 +61,9 @@ export class ReplayWorld {
   readonly live: World
   partitions: readonly RawPartition[]
   readonly handOvers: HandOvers
-  checkpoints: CheckpointStore | undefined
+  checkpoints: KeptCheckpoints | undefined
+  /** What the checkpoints are kept in. */
+  readonly bucket = new MemoryBucket()
   /** First offset that the log still has. */
   logStart = 0
 
@@ -74,17 +77,18 @@ export class ReplayWorld {
     this.partitions = partitions
     const { clock } = this.live
     this.handOvers =
-      after.handOvers ?? openHandOvers(this.#storage(), pipeline, { clock, log: SILENT })
+      after.handOvers ??
+      openHandOvers(this.#storage(new MemoryBucket()), pipeline, { clock, log: SILENT })
   }
 
   get pipeline(): Pipeline {
     return this.live.pipeline
   }
 
-  #storage(): MemoryObjectStorage {
+  #storage(bucket: MemoryBucket): MemoryObjectStorage {
     const { clock } = this.live
     return new MemoryObjectStorage({
-      bucket: new MemoryBucket(),
+      bucket,
       files: new MemoryFiles(),
       faults: CHECKPOINT_FAULTS,
       nowMs: () => clock.wallMs(),
@@ -102,7 +106,7 @@ export class ReplayWorld {
     const { clock } = this.live
     let ids = 0
     this.checkpoints ??= createCheckpointStore({
-      storage: this.#storage(),
+      storage: this.#storage(this.bucket),
       pipeline: this.pipeline.name,
       policy: { keep: 9, keepForMs: 0 },
       clock,
