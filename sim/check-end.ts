@@ -123,17 +123,26 @@ async function readSinks(
  * Values told as of a tick that its owner took to its grave, before it moved the marker or closed the day in a table: right for
  * their version (that was checked when they were written), and ahead of what anybody knows until time has come that far.
  */
-async function valuesAhead(world: World, ends: readonly EndState[]): Promise<string[]> {
+export async function valuesAhead(
+  { pipeline, online, oracle, coverage }: World,
+  ends: readonly EndState[],
+): Promise<string[]> {
   const places: string[] = []
-  for (const { name, version } of world.pipeline.views) {
+  for (const view of pipeline.views) {
+    const key = `${view.name}:v${view.version}`
     for (const { partition, closedDay = Infinity, newestDay } of ends) {
-      const page = await world.online.store.walk(`${name}:v${version}`, partition, undefined, 1e6)
-      for (const { entity, version: found } of page.values)
-        if (found.day > Math.max(closedDay + 1, newestDay))
-          places.push(`${name} online ${entity}: `)
+      const page = await online.store.walk(key, partition, undefined, 1e6)
+      for (const { entity, version, eventTime } of page.values) {
+        // What a walk through the store has emptied is as of the day after the last close in every view.
+        const isTold =
+          eventTime !== undefined || oracle.lastOffset(key, entity, version) === version.offset
+        const isAsOfClose = view.online === 'closed' && isTold
+        const asOf = isAsOfClose ? closedDay : Math.max(closedDay + 1, newestDay)
+        if (version.day > asOf) places.push(`${view.name} online ${entity}: `)
+      }
     }
   }
-  if (places.length > 0) world.coverage.hit('path value as of a tick that nobody remembers')
+  if (places.length > 0) coverage.hit('path value as of a tick that nobody remembers')
   return places
 }
 

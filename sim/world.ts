@@ -36,6 +36,7 @@ export class World {
   readonly timeline: Timeline
   readonly log: SimulatedLog
   readonly judged: JudgedLog
+  readonly oracle: PrefixOracle
   readonly machines: readonly Machine[]
   readonly online: OnlineServer
   readonly tables = new MemoryBucket()
@@ -70,6 +71,7 @@ export class World {
       this.scenario.partitions,
       (generation) => recordOfGeneration(this, generation)?.amendments ?? [],
     )
+    this.oracle = new PrefixOracle(this.pipeline, this.judged)
     this.machines = Array.from(
       { length: Math.max(...this.plan.seats) + 1 },
       (_, i) => new Machine(`m${i + 1}`, this.coverage, this.furthest, generationWatch(this)),
@@ -77,7 +79,7 @@ export class World {
     this.online = new OnlineServer({
       nowMs: () => Math.floor(this.wallMs + this.storeShiftMs),
       coverage: this.coverage,
-      oracle: new PrefixOracle(this.pipeline, this.judged),
+      oracle: this.oracle,
       keptOf: (process, partition) => this.kept.get(`${process} ${partition}`) ?? -Infinity,
       onViolation: (what) => this.violation(what),
     })
