@@ -98,6 +98,9 @@ const SELDOM = [
   'swap transaction',
 ] as const
 
+/** Of a consumer's effects those that come once in a while: whoever is to die at them does so the first time, nearly. */
+const RARE = ['table checkpoint', 'table pointer', 'table delete', 'state restore'] as const
+
 function drawDeaths(chance: Chance): Map<string, number> {
   const deaths = new Map<string, number>()
   if (chance.happens(0.3)) return deaths
@@ -108,6 +111,7 @@ function drawDeaths(chance: Chance): Map<string, number> {
   // What a replay does it does once.
   const odds = isReplayed ? [0.3, 0.7] : [0.03, 0.2, 0.6]
   for (const name of favourites) deaths.set(name, chance.pick(odds))
+  for (const name of RARE) if (deaths.has(name)) deaths.set(name, 0.8)
   if (isReplayed) for (const name of chance.shuffled(SELDOM).slice(0, 2)) deaths.set(name, 0.8)
   return deaths
 }
@@ -115,7 +119,7 @@ function drawDeaths(chance: Chance): Map<string, number> {
 /** Some effects are so rare that a death at them needs help. */
 function eventsFor(deaths: ReadonlyMap<string, number>): Partial<Record<EventKind, number>> {
   return {
-    ...((deaths.has('table checkpoint') || deaths.has('table pointer')) && { 'rival commits': 4 }),
+    ...((deaths.has('table checkpoint') || deaths.has('table pointer')) && { 'rival commits': 6 }),
     ...(REPLAY_EFFECTS.some((name) => deaths.has(name)) && { replay: 2 }),
     ...(deaths.has('state restore') && { 'disk lost': 3 }),
   }
