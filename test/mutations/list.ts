@@ -421,6 +421,50 @@ export const MUTATIONS: readonly Mutation[] = [
     tests: ['test/engine/awaited-swap.test.ts'],
   },
   {
+    name: 'what a taken-back generation left on days that close anew stays where nothing takes its place',
+    edits: [
+      edit(
+        'src/engine/left-slots.ts',
+        'day > after && day <= through',
+        'day > after && day < after',
+      ),
+    ],
+    tests: ['test/engine/hand-over.test.ts'],
+  },
+  {
+    name: 'the first marker comes after the first values',
+    edits: [
+      edit(
+        'src/engine/online-marker.ts',
+        'if (stored === undefined && reason === undefined) await',
+        'if (stored !== undefined && reason === undefined) await',
+      ),
+    ],
+    tests: ['test/engine/online-follower.test.ts'],
+  },
+  {
+    name: 'a publisher looks for unfinished generations before it reads the records that it follows',
+    edits: [
+      edit(
+        'src/replay/publish.ts',
+        'const replay = await parts.replays.get(id)\n    const work = { ...nextWork(replay, records)',
+        'const replay = await parts.replays.get(id)\n    const work = { ...nextWork(replay, await readRecords(parts.generations))',
+      ),
+    ],
+    tests: ['test/replay/publish.test.ts'],
+  },
+  {
+    name: 'a partition without an event stages the days of the range alone',
+    edits: [
+      edit(
+        'src/replay/plan-scope.ts',
+        'if (isOpen && awaitsFirstEvent(',
+        'if (!isOpen && awaitsFirstEvent(',
+      ),
+    ],
+    tests: ['test/replay/plan-replay.test.ts'],
+  },
+  {
     name: 'a reset watermark makes all partitions forget their days',
     edits: [
       edit(
