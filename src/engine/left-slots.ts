@@ -1,7 +1,7 @@
 /**
- * What generations before have left in the tables, of days that this state has still to close: a rollback, say, brings a state back that
- * stands before the days which the generation that is taken back had closed. When such a day closes, these slots are written too, also
- * where this generation has nothing for them.
+ * What generations before have left in the tables, of days that this state has still to close or to correct: a rollback, say, brings a
+ * state back that stands before the days which the generation that is taken back had closed. When such a day closes, these slots are
+ * written too, also where this generation has nothing for them.
  */
 import type { DayIndex } from '../core/day.ts'
 import { formatSlot } from '../core/dirty-slot.ts'
@@ -40,4 +40,19 @@ export class LeftSlots {
     const due = this.#slots.filter(({ day }) => day > after && day <= through)
     return new Map(due.map((slot) => [formatSlot(slot), offset]))
   }
+}
+
+/** Where the partition stood when earlier generations wrote what a state may write again, -Infinity where there is no such thing. */
+export async function writtenPosition(
+  { partition, from }: { readonly partition: number; readonly from: DayIndex },
+  tables: readonly ViewTables[],
+): Promise<number> {
+  let last = -Infinity
+  for (const { rows, tiles } of tables) {
+    for (const table of [rows, tiles]) {
+      for (const { position } of await table.left(partition, from - 1))
+        if (Number.isFinite(position)) last = Math.max(last, position)
+    }
+  }
+  return last
 }

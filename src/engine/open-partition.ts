@@ -4,6 +4,7 @@
  */
 import { createCalendar } from '../core/day.ts'
 import type { DayIndex } from '../core/day.ts'
+import { oldestDay } from '../core/dirty-slot.ts'
 import { NO_TIME, PartitionTime } from '../core/partition-time.ts'
 import { TileCodec } from '../core/tile-codec.ts'
 import type { ViewPlan } from '../core/view-plan.ts'
@@ -13,7 +14,7 @@ import type { Amendments } from './amendments.ts'
 import { BatchFold } from './batch-fold.ts'
 import { CheckpointFollower } from './checkpoint-follower.ts'
 import { IdleTicks } from './idle-ticks.ts'
-import { LeftSlots } from './left-slots.ts'
+import { LeftSlots, writtenPosition } from './left-slots.ts'
 import { OnlineFollower } from './online-follower.ts'
 import { noteCommitted } from './partition-context.ts'
 import type { Committed, PartitionContext } from './partition-context.ts'
@@ -78,11 +79,10 @@ export async function openPartition(
   const time = new PartitionTime(calendar, policy, head.time)
   const leaving = new AbortController()
   const regrouping = regroupingOf(inheritance.regrouped, assignment.views, head.origin)
-  const former = { partition, inheritance, signal: stopping(assignment) }
   const context: PartitionContext = {
     ...contextOf(parts, assignment, head),
     regrouping,
-    heldUntil: await formerPosition(parts, former),
+    heldUntil: await heldUntil(parts, assignment, { state, time }),
     calendar,
     state,
     signal: AbortSignal.any([assignment.failed, leaving.signal]),
@@ -122,6 +122,22 @@ export async function openPartition(
     publish: (nextOffset) => parts.lease?.publish(partition, nextOffset),
   })
   return { context, task, online, table, checkpoints, reader, left: leaving }
+}
+
+/** What was replaced, and what earlier generations have written of days that are dirty or that a record can still come into. */
+async function heldUntil(
+  parts: RunParts,
+  assignment: Assignment,
+  { state, time }: { readonly state: PartitionState; readonly time: PartitionTime },
+): Promise<number> {
+  const { partition, inheritance, tables } = assignment
+  const dirty = await state.dirtySlots()
+  const from = Math.min(time.finalDay + 1, oldestDay(dirty.keys()) ?? Infinity)
+  const signal = stopping(assignment)
+  return Math.max(
+    await formerPosition(parts, { partition, inheritance, signal }),
+    await writtenPosition({ partition, from }, tables),
+  )
 }
 
 function contextOf(

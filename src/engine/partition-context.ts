@@ -23,8 +23,9 @@ export interface PartitionContext {
   /** What of the tables is written; undefined: all. */
   readonly writes: TableScope | undefined
   /**
-   * Where the state stood that a hand-over has replaced, -Infinity without one: what it told and wrote is better than what could
-   * be said from an earlier position, so the followers wait until the fold has passed it.
+   * Where the state stood that a hand-over has replaced, or an owner of an earlier generation that has written more than this state
+   * knows; -Infinity without one: what it told and wrote is better than what could be said from an earlier position, so the followers
+   * wait until the fold has passed it.
    */
   readonly heldUntil: number
   /** Undefined: no partition was ever added. */

@@ -458,6 +458,10 @@ export interface TableCommit {
   readonly dropped: number
 }
 
+export interface LeftSlot extends Pick<SlotKey, 'day' | 'slot'> {
+  readonly position: number
+}
+
 export interface FeatureTable {
   readonly spec: TableSpec
   /**
@@ -479,8 +483,11 @@ export interface FeatureTable {
   version(): Promise<number>
   /** The newest generation whose publish or rollback is in it; 0: none. */
   swapped(): Promise<number>
-  /** Slots that have rows of generations before the one it is opened for, of a partition's days after `after`. */
-  left(partition: number, after: DayIndex): Promise<readonly Pick<SlotKey, 'day' | 'slot'>[]>
+  /**
+   * Slots that have rows of generations before the one it is opened for, of a partition's days after `after`, with the position that
+   * they were written at; Infinity for those of a compacted file.
+   */
+  left(partition: number, after: DayIndex): Promise<readonly LeftSlot[]>
 }
 
 // --- time, and what an operator sees -------------------------------------------------------------------------------

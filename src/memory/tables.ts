@@ -4,6 +4,7 @@ import type { DayIndex } from '../core/day.ts'
 import type { Value } from '../core/value.ts'
 import type {
   FeatureTable,
+  LeftSlot,
   SlotKey,
   StagedFile,
   TableCommit,
@@ -137,7 +138,7 @@ class MemoryTable implements FeatureTable {
     return Promise.resolve(this.#swapped())
   }
 
-  left(partition: number, after: DayIndex): Promise<readonly Pick<SlotKey, 'day' | 'slot'>[]> {
+  left(partition: number, after: DayIndex): Promise<readonly LeftSlot[]> {
     const { generation } = this.spec
     const slots = [...this.#content.slots.values()].filter(
       (each) =>
@@ -146,7 +147,7 @@ class MemoryTable implements FeatureTable {
         each.generation < generation &&
         each.rows.length > 0,
     )
-    return Promise.resolve(slots.map(({ day, slot }) => ({ day, slot })))
+    return Promise.resolve(slots.map(({ day, slot, position }) => ({ day, slot, position })))
   }
 
   #otherGeneration(ownGeneration: number): TidemarkError {

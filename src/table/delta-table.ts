@@ -11,6 +11,7 @@ import type { DayIndex } from '../core/day.ts'
 import type {
   FeatureTable,
   SlotChange,
+  LeftSlot,
   SlotKey,
   StagedFile,
   TableCommit,
@@ -146,7 +147,7 @@ class DeltaFeatureTable implements FeatureTable {
     return this.#table.log.latest((snapshot) => newestSwap(name, existing(this.#table, snapshot)))
   }
 
-  left(partition: number, after: DayIndex): Promise<readonly Pick<SlotKey, 'day' | 'slot'>[]> {
+  left(partition: number, after: DayIndex): Promise<readonly LeftSlot[]> {
     const { generation } = this.spec
     return this.#table.log.latest((snapshot) =>
       slotsLeft(existing(this.#table, snapshot), { generation, partition, after }),

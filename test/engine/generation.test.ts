@@ -1,6 +1,8 @@
 /** What may change between two runs: nothing that would give other content, columns that need no replay, and what is refused. */
 import { describe, expect, test } from 'vitest'
 import type { ViewDefinition } from '../../src/core/definition.ts'
+import type { TableTransaction } from '../../src/engine/ports.ts'
+import { MemoryDisk } from '../../src/memory/disk.ts'
 import { MemoryGenerations } from '../../src/memory/generations.ts'
 import { MemoryTables } from '../../src/memory/tables.ts'
 import { COUNT, day, viewOf } from '../support/builders.ts'
@@ -36,6 +38,37 @@ test('the next generation takes over a value whose entity the state has forgotte
   await rig.runToEnd()
   const taken = await rig.online.read('activity:v1', 'quiet')
   expect(taken?.version).toMatchObject({ generation: 2, offset: 6 })
+  await rig.expectTheLaw()
+})
+
+test('an owner that comes into it with an older state writes no table before it has read as far as these have: no row is gone meanwhile', async () => {
+  const rig = new Rig({ fetch: 1 })
+  rig.append(['2024-03-04 10:00', '2024-03-05 10:00'])
+  await rig.runToEnd()
+  const older = Object.assign(new MemoryDisk(), structuredClone(rig.disks[0]))
+  rig.append(['2024-03-06 10:00', '2024-03-07 10:00', '2024-03-08 10:00'])
+  await rig.runToEnd()
+  rig.disks[0] = older
+  const [first] = await rig.generations.list()
+  const record = JSON.parse(first?.record ?? '') as object
+  await rig.generations.put(2, JSON.stringify({ ...record, generation: 2 }))
+  rig.append(['2024-03-09 10:00'])
+  // A commit for each record, and time for a flush between two of them.
+  const { commit, sinks } = rig.pipeline
+  const offline = sinks.offline && { ...sinks.offline, correctionsEveryMs: 100 }
+  rig.pipeline = {
+    ...rig.pipeline,
+    commit: { ...commit, recordsMax: 1 },
+    sinks: { ...sinks, ...(offline && { offline }) },
+  }
+  rig.fetchMs = 3_000
+  const at: number[] = []
+  rig.hooks.set('table commit', (detail) => {
+    at.push(...(detail as TableTransaction).changes.map(({ position }) => position))
+  })
+  await rig.runToEnd()
+  expect(Math.min(...at)).toBeGreaterThanOrEqual(5)
+  expect(at.length).toBeGreaterThan(0)
   await rig.expectTheLaw()
 })
 

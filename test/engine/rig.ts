@@ -143,6 +143,8 @@ export class Rig {
   extraLag = 0
   /** How long a fetch at the end of the log waits for records, as one of a topic does. */
   fetchWaitMs = 0
+  /** How long one takes that finds some. */
+  fetchMs = 0
   storeBehindMs = 0
   /** The online store cannot be reached. */
   onlineAway = false
@@ -238,8 +240,8 @@ export class Rig {
           lag: (at) => reader.lag(at) + this.extraLag,
           read: async (bytes) => {
             const batch = await reader.read(bytes)
-            if (batch === undefined && this.fetchWaitMs > 0)
-              await this.clock.sleep(this.fetchWaitMs)
+            const waitMs = batch === undefined ? this.fetchWaitMs : this.fetchMs
+            if (waitMs > 0) await this.clock.sleep(waitMs)
             return batch
           },
         })

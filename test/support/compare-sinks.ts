@@ -140,7 +140,8 @@ function onlineCells(
   expected: OracleOnline | undefined,
 ): Cells {
   const isAllEmpty = value.fields.size === 0 && expected?.isAllEmpty === true
-  // The state has forgotten the entity and its last record: after a loss it is emptied at the position of the partition.
+  // The same as no value. After a loss it is told at the position of the partition, the state having forgotten the last record; and
+  // by an owner that has not come so far at an earlier record, where those before it had nothing to tell any more.
   const isForgotten =
     expected?.isAllEmpty === true && expected.nextDay === undefined && value.eventTime === undefined
   const features = columns.map((column) => {
@@ -154,7 +155,7 @@ function onlineCells(
   return new Map<string, unknown>([
     ...features,
     ...unknown,
-    ['offset of _version', isForgotten ? Math.min(value.offset, expected.offset) : value.offset],
+    ['offset of _version', isForgotten ? expected.offset : value.offset],
     ['_event_time', value.eventTime],
     ['_next', value.nextDay],
   ])

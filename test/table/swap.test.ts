@@ -105,7 +105,7 @@ describe('publish', () => {
     const result = await publish(2, (place) => uptoDay(place) && place.partition === 0)
     expect(await live.swapped()).toBe(2)
     const begun = await fixture.store().open(specOf({ name: NAME, generation: 2 }))
-    expect(await begun.left(0, DAY)).toEqual([{ day: DAY + 2, slot: 0 }])
+    expect(await begun.left(0, DAY)).toEqual([{ day: DAY + 2, slot: 0, position: 10 }])
     expect(await begun.left(0, DAY + 2)).toEqual([])
     expect(result).toEqual({
       version: version + 1,
