@@ -41,7 +41,7 @@ async function ran(id: string, workers: string): Promise<unknown> {
 
 /** A slow run, once its processes have states. */
 async function slowRun(id: string): Promise<Started & { readonly workers: readonly number[] }> {
-  const slowly = ['--workers', '2', '--records-per-second', '10']
+  const slowly = ['--workers', '2', '--records-per-second', '2']
   const run = shop.start(['replay', 'run', id, ...slowly])
   const states = [0, 1].map((partition) =>
     shop.path('state', 'replays', id, `partition-${partition}`, 'CURRENT'),
