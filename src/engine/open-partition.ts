@@ -14,7 +14,7 @@ import type { Amendments } from './amendments.ts'
 import { BatchFold } from './batch-fold.ts'
 import { CheckpointFollower } from './checkpoint-follower.ts'
 import { IdleTicks } from './idle-ticks.ts'
-import { LeftSlots, writtenPosition } from './left-slots.ts'
+import { LeftSlots } from './left-slots.ts'
 import { OnlineFollower } from './online-follower.ts'
 import { noteCommitted } from './partition-context.ts'
 import type { Committed, PartitionContext } from './partition-context.ts'
@@ -79,10 +79,12 @@ export async function openPartition(
   const time = new PartitionTime(calendar, policy, head.time)
   const leaving = new AbortController()
   const regrouping = regroupingOf(inheritance.regrouped, assignment.views, head.origin)
+  const former = { partition, inheritance, signal: stopping(assignment) }
+  const leftSlots = await LeftSlots.of(tables, { partition, from: await firstWritten(state, time) })
   const context: PartitionContext = {
     ...contextOf(parts, assignment, head),
     regrouping,
-    heldUntil: await heldUntil(parts, assignment, { state, time }),
+    heldUntil: Math.max(await formerPosition(parts, former), leftSlots.position),
     calendar,
     state,
     signal: AbortSignal.any([assignment.failed, leaving.signal]),
@@ -111,7 +113,7 @@ export async function openPartition(
     }),
     online,
     table,
-    left: await LeftSlots.of(context, tables),
+    leftSlots,
     checkpoints,
     ticks: openTicks(parts, assignment, { online, table }),
     stopAt: assignment.untilEnd
@@ -124,20 +126,10 @@ export async function openPartition(
   return { context, task, online, table, checkpoints, reader, left: leaving }
 }
 
-/** What was replaced, and what earlier generations have written of days that are dirty or that a record can still come into. */
-async function heldUntil(
-  parts: RunParts,
-  assignment: Assignment,
-  { state, time }: { readonly state: PartitionState; readonly time: PartitionTime },
-): Promise<number> {
-  const { partition, inheritance, tables } = assignment
+/** The first day that is dirty, that has still to close, or that a record can still come into. */
+async function firstWritten(state: PartitionState, time: PartitionTime): Promise<DayIndex> {
   const dirty = await state.dirtySlots()
-  const from = Math.min(time.finalDay + 1, oldestDay(dirty.keys()) ?? Infinity)
-  const signal = stopping(assignment)
-  return Math.max(
-    await formerPosition(parts, { partition, inheritance, signal }),
-    await writtenPosition({ partition, from }, tables),
-  )
+  return Math.min(time.finalDay + 1, time.closedDay + 1, oldestDay(dirty.keys()) ?? Infinity)
 }
 
 function contextOf(

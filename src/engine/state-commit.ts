@@ -13,16 +13,16 @@ export interface CommitParts {
   readonly batchFold: BatchFold
   readonly online: OnlineFollower | undefined
   readonly table: TableFollower | undefined
-  readonly left: LeftSlots
+  readonly leftSlots: LeftSlots
 }
 
 export function composeCommit(
-  { context, batchFold, online, table, left }: CommitParts,
+  { context, batchFold, online, table, leftSlots }: CommitParts,
   notes: Uncommitted,
   { head, nextOffset }: { readonly head: StateHead; readonly nextOffset: number },
 ): StateCommit {
   const closes = { after: context.committed.closedDay, through: batchFold.time.closedDay }
-  const dirty = new Map([...left.dirtied(closes, nextOffset - 1), ...notes.dirty])
+  const dirty = new Map([...leftSlots.dirtied(closes, nextOffset - 1), ...notes.dirty])
   return {
     head: {
       ...head,

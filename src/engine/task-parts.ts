@@ -19,7 +19,7 @@ export interface PartitionTaskParts {
   readonly batchFold: BatchFold
   readonly online: OnlineFollower | undefined
   readonly table: TableFollower | undefined
-  readonly left: LeftSlots
+  readonly leftSlots: LeftSlots
   readonly checkpoints: CheckpointFollower | undefined
   readonly ticks: IdleTicks
   /** Stop, drained, once this offset is reached. */
