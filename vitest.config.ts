@@ -21,6 +21,7 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
           include: ['test/**/*.test.ts'],
           exclude: ['test/integration/**', 'test/properties/**', 'test/sim/seeds.test.ts'],
+          setupFiles: ['test/support/properties-setup.ts'],
           maxWorkers: ALL_CORES,
           testTimeout: 30_000,
         },

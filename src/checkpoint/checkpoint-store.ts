@@ -83,7 +83,7 @@ export function createCheckpointStore(options: CheckpointStoreOptions): KeptChec
       wholeOnes(await partsOf(partition).folder.manifests('checkpoints')),
     read: (checkpoint) => readCheckpoint(partsOf(checkpoint.partition), checkpoint),
     prune: (partition): Promise<PruneResult> =>
-      pruneFolder(partsOf(partition).folder, policy, clock),
+      pruneFolder(partsOf(partition).folder, policy, clock, newId),
     partitions: () => partitionsIn(storage, pipeline),
     examine: async (partition): Promise<readonly Examined[]> =>
       (await partsOf(partition).folder.manifests('checkpoints')).flatMap(examined),

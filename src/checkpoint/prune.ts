@@ -1,6 +1,6 @@
 /**
  * Giving old checkpoints up, and deleting what no checkpoint needs. Safe beside writers, restores and other pruners; why, is
- * told in `writers.ts`, whose numbers (1) to (4) are those below.
+ * told in `writers.ts`, whose numbers (1) to (5) are those below.
  */
 import type { PruneResult } from '../engine/checkpoint-port.ts'
 import type { Clock } from '../engine/ports.ts'
@@ -15,7 +15,7 @@ import {
   idOf,
   wholeOnes,
 } from './partition-folder.ts'
-import { GRACE_MS, isOld, livingWriters } from './writers.ts'
+import { GRACE_MS, Pruning, isOld } from './writers.ts'
 
 export interface Retention {
   /** The newest ones that are kept in any case; at least one is. */
@@ -33,9 +33,11 @@ export async function pruneFolder(
   folder: PartitionFolder,
   retention: Retention,
   clock: Clock,
+  newId: () => string,
 ): Promise<PruneResult> {
   const checkpoints = await retireOld(folder, retention, clock.wallMs())
-  const deleted = await deleteUnneeded(folder, clock.wallMs())
+  await using pruning = await Pruning.begin(folder, newId())
+  const deleted = await deleteUnneeded(folder, pruning, clock.wallMs())
   const bytes = deleted.reduce((sum, file) => sum + file.bytes, 0)
   return { checkpoints, files: deleted.length, bytes }
 }
@@ -66,16 +68,20 @@ async function retireOld(
   return old.length
 }
 
-async function deleteUnneeded(folder: PartitionFolder, nowMs: number): Promise<StoredFile[]> {
+async function deleteUnneeded(
+  folder: PartitionFolder,
+  pruning: Pruning,
+  nowMs: number,
+): Promise<StoredFile[]> {
   const objects = await folder.list('files') // (1)
   const before = await folder.manifests('checkpoints') // (2)
-  const writing = await livingWriters(folder, nowMs) // (3)
+  const writing = await pruning.others(nowMs) // (3)
   const after = await folder.manifests('checkpoints') // (4)
   const retired = await folder.manifests('retired')
   const readable = [...before, ...after, ...retired].every(
     ({ manifest }) => manifest.kind !== 'foreign',
   )
-  if (!readable) return []
+  if (!readable || !(await pruning.isHeardOf())) return [] // (5)
   const expired = writing.size > 0 ? [] : retired.filter(({ file }) => isOld(file, nowMs))
   const needed = objectsOf([
     ...before,

@@ -22,6 +22,14 @@ const FOLDER = 'shop/partition-00003'
 const FIRST = { t1: 'first table', t2: 'second table', log: 'log 1', empty: '' }
 const SECOND = { t2: 'second table', t3: 'third table', log: 'log 1 and more', empty: '' }
 
+/** Closed until it is opened, once. */
+class Gate {
+  open: () => void = () => undefined
+  readonly opened = new Promise<void>((resolve) => {
+    this.open = resolve
+  })
+}
+
 interface World {
   readonly fixture: StorageFixture
   readonly time: MovedTime
@@ -346,6 +354,43 @@ function testWritersBesidePruners(): void {
     const [newest, older] = await reader.list(3)
     expect(await contentOf(reader, newest as Checkpoint)).toEqual({ t9: 'all is new' })
     expect(await contentOf(reader, older as Checkpoint)).toEqual(SECOND)
+  })
+
+  test('a pruner that slept while another one deleted what it should have seen deletes nothing', async () => {
+    await world.store().write(snapshotOf(70, FIRST), 'r')
+    world.time.movedMs += 2 * HOUR_MS
+    const [listed, mayWrite] = [new Gate(), new Gate()]
+    const { storage } = interceptChanges(world.storage, async (change, moment) => {
+      // It has listed the first checkpoint, and is about to store what it does not share with it.
+      if (change !== 1 || moment !== 'before') return
+      listed.open()
+      await mayWrite.opened
+    })
+    const written = world.store({ storage }).write(snapshotOf(90, SECOND), 'r')
+    await listed.opened
+    await world.store().write(snapshotOf(95, { t9: 'all is new' }), 'r')
+    const sleepsBefore = async (prefix: string): Promise<void> => {
+      if (!prefix.endsWith('/retired/')) return
+      mayWrite.open()
+      await written
+      world.time.movedMs += HOUR_MS + 60_000
+      await world.store({ keep: 2 }).prune(3)
+      expect(await world.storage.list(prefix)).toEqual([])
+    }
+    const slow: ObjectStorage = {
+      ...world.storage,
+      list: async (prefix) => {
+        await sleepsBefore(prefix)
+        return world.storage.list(prefix)
+      },
+    }
+    expect((await world.store({ storage: slow, keep: 1 }).prune(3)).files).toBe(0)
+    const reader = world.store()
+    const [newest, older] = await reader.list(3)
+    expect(await contentOf(reader, newest as Checkpoint)).toEqual({ t9: 'all is new' })
+    expect(await contentOf(reader, older as Checkpoint)).toEqual(SECOND)
+    await collectAll(world.store({ keep: 2 }))
+    await expectTidy(world.store())
   })
 
   test('a writer that works for hours is not taken for dead', async () => {

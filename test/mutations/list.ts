@@ -475,4 +475,15 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     tests: ['test/engine/hand-over.test.ts'],
   },
+  {
+    name: 'who was taken for dead deletes files of checkpoints all the same',
+    edits: [
+      edit(
+        'src/checkpoint/prune.ts',
+        'if (!readable || !(await pruning.isHeardOf())) return []',
+        'if (!readable) return []',
+      ),
+    ],
+    tests: ['test/checkpoint/checkpoint-store.test.ts'],
+  },
 ]

@@ -1,0 +1,53 @@
+/**
+ * `npm run properties -- [parts of paths] [--rounds N] [--from SEED]`: all property tests again and again, each round with
+ * the next seed. Exit code 1 where a round failed; under each failure stands the command that shows it again.
+ */
+import { spawnSync } from 'node:child_process'
+import { readFileSync, readdirSync } from 'node:fs'
+import path from 'node:path'
+import process from 'node:process'
+import { parseArgs } from 'node:util'
+
+const root = path.dirname(import.meta.dirname)
+
+/** Whoever names the library, fixtures apart; what needs servers has no properties. */
+function propertyTests(parts: readonly string[]): string[] {
+  return readdirSync(path.join(root, 'test'), { recursive: true, encoding: 'utf8' })
+    .map((file) => `test/${file}`)
+    .filter((file) => file.endsWith('.test.ts') && !file.startsWith('test/integration/'))
+    .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)))
+    .filter((file) => /fast-check|conformance/.test(readFileSync(path.join(root, file), 'utf8')))
+    .sort()
+}
+
+/** @returns the exit code: 0, all passed */
+function round(files: readonly string[], seed: number): number {
+  const { status, error } = spawnSync(
+    process.execPath,
+    [path.join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--reporter=dot', ...files],
+    { cwd: root, stdio: 'inherit', env: { ...process.env, TIDEMARK_SEED: `${seed}` } },
+  )
+  if (error) throw error
+  return status ?? 1
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string', default: '10' },
+    from: { type: 'string', default: String(Date.now() % 1_000_000) },
+  },
+})
+const files = propertyTests(positionals)
+if (files.length === 0) throw new Error(`no property test's path has ${positionals.join(' or ')}`)
+const [rounds, from] = [Number(values.rounds), Number(values.from)]
+const failed: number[] = []
+for (let seed = from; seed < from + rounds; seed += 1) {
+  process.stdout.write(`\nseed ${seed}, ${files.length} files\n`)
+  if (round(files, seed) === 0) continue
+  failed.push(seed)
+  const again = ['npm run properties --', ...positionals, `--rounds 1 --from ${seed}`].join(' ')
+  process.stdout.write(`failed with seed ${seed}; again: ${again}\n`)
+}
+process.stdout.write(`\n${rounds} rounds from seed ${from}, ${failed.length} failed\n`)
+process.exitCode = failed.length > 0 ? 1 : 0
