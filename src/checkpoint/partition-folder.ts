@@ -7,7 +7,7 @@
  *                               /retired/<id>.json       the manifest of one that was given up
  *
  * An id begins with generation and offset in fixed width, so that ids sort as what they stand for. What is read once is
- * kept: a manifest never changes.
+ * kept for as long as the list shows the same file: a manifest never changes, but its name may be fenced once it was given up.
  */
 import type { Log, StateHead } from '../engine/ports.ts'
 import { compareText } from '../core/text.ts'
@@ -29,7 +29,7 @@ export class PartitionFolder {
   readonly path: string
   readonly #log: Log
   /** By path, of what was listed last in each subfolder. */
-  readonly #known = new Map<string, ReadonlyMap<string, Manifest>>()
+  readonly #known = new Map<string, ReadonlyMap<string, Listed>>()
   readonly #told = new Set<string>()
 
   constructor(storage: ObjectStorage, path: string, log: Log) {
@@ -66,7 +66,9 @@ export class PartitionFolder {
     const known = this.#known.get(folder)
     const wanted = ids.slice(0, limit)
     const read = await inParallel(wanted, PARALLEL_MAX, async ({ id, file }) => {
-      const manifest = known?.get(file.path) ?? (await this.#read(id, file.path))
+      const before = known?.get(file.path)
+      if (before && isSame(before.file, file)) return before
+      const manifest = await this.#read(id, file.path)
       return manifest && { id, file, manifest }
     })
     const listed = read.filter((each) => each !== undefined)
@@ -76,7 +78,7 @@ export class PartitionFolder {
 
   #keep(folder: string, files: readonly StoredFile[], listed: readonly Listed[]): void {
     const known = new Map(this.#known.get(folder))
-    for (const { file, manifest } of listed) known.set(file.path, manifest)
+    for (const each of listed) known.set(each.file.path, each)
     const present = new Set(files.map(({ path }) => path))
     for (const path of known.keys()) if (!present.has(path)) known.delete(path)
     this.#known.set(folder, known)
@@ -84,10 +86,9 @@ export class PartitionFolder {
 
   /** The manifest of a checkpoint, retired ones included; undefined where it was deleted. */
   async manifest(id: string): Promise<Manifest | undefined> {
-    return (
-      (await this.#read(id, this.checkpointPath(id))) ??
-      (await this.#read(id, this.retiredPath(id)))
-    )
+    const standing = await this.#read(id, this.checkpointPath(id))
+    if (standing && standing.kind !== 'abandoned') return standing
+    return (await this.#read(id, this.retiredPath(id))) ?? standing
   }
 
   async #read(id: string, path: string): Promise<Manifest | undefined> {
@@ -103,6 +104,10 @@ export class PartitionFolder {
     }
     return manifest
   }
+}
+
+function isSame(a: StoredFile, b: StoredFile): boolean {
+  return a.bytes === b.bytes && a.modifiedMs === b.modifiedMs
 }
 
 /** Those that can be used, in the order of the list. */

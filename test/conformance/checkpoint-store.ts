@@ -393,6 +393,22 @@ function testWritersBesidePruners(): void {
     await expectTidy(world.store())
   })
 
+  test('one whose writer died right after it was whole is given up as any other, its name fenced or not', async () => {
+    const knows = world.store()
+    const { storage, changes } = interceptChanges(world.storage, (change) => {
+      if (change > 5) throw new Error('died')
+    })
+    const old = await world.store({ storage }).write(snapshotOf(70, FIRST), 'r')
+    expect(changes()).toBe(7)
+    expect(await listedIds(knows)).toEqual([old.id])
+    world.time.movedMs += 2 * HOUR_MS
+    const { id } = await world.store().write(snapshotOf(95, SECOND), 'r')
+    expect(await world.store({ keep: 1 }).prune(3)).toMatchObject({ checkpoints: 1, files: 0 })
+    expect(await world.storage.get(`${FOLDER}/checkpoints/${old.id}.json`)).toBeDefined()
+    expect(await listedIds(knows)).toEqual([id])
+    expect(await contentOf(world.store(), old)).toEqual(FIRST)
+  })
+
   test('a writer that works for hours is not taken for dead', async () => {
     const pruner = world.store({ keep: 1 })
     await pruner.write(snapshotOf(70, FIRST), 'r')
