@@ -136,6 +136,18 @@ export default tseslint.config(
     rules: { 'no-console': 'off' },
   },
   {
+    files: ['test/**/*.test.ts', 'test/conformance/*.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        ...['fast-check', '@fast-check/vitest'].map((name) => ({
+          name,
+          message: 'test/support/properties.ts has it, with the seed of all runs.',
+        })),
+      ],
+    },
+  },
+  {
     files: ['vitest.config.ts'],
     rules: { 'no-restricted-syntax': 'off' },
   },

@@ -21,7 +21,6 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
           include: ['test/**/*.test.ts'],
           exclude: ['test/integration/**', 'test/properties/**', 'test/sim/seeds.test.ts'],
-          setupFiles: ['test/support/properties-setup.ts'],
           maxWorkers: ALL_CORES,
           testTimeout: 30_000,
         },
@@ -32,7 +31,6 @@ export default defineConfig({
           // One project after the other: what each starts has the machine to itself.
           sequence: { groupOrder: 1 },
           include: ['test/properties/**/*.test.ts', 'test/sim/seeds.test.ts'],
-          setupFiles: ['test/support/properties-setup.ts'],
           pool: 'forks',
           // A scenario is short-lived garbage: with more room for it, collecting costs a third.
           execArgv: ['--max-semi-space-size=64'],

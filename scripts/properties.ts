@@ -10,13 +10,13 @@ import { parseArgs } from 'node:util'
 
 const root = path.dirname(import.meta.dirname)
 
-/** Whoever names the library, fixtures apart; what needs servers has no properties. */
+/** Those that take random values; the few that need servers are left to `npm test`. */
 function propertyTests(parts: readonly string[]): string[] {
   return readdirSync(path.join(root, 'test'), { recursive: true, encoding: 'utf8' })
     .map((file) => `test/${file}`)
     .filter((file) => file.endsWith('.test.ts') && !file.startsWith('test/integration/'))
     .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)))
-    .filter((file) => /fast-check|conformance/.test(readFileSync(path.join(root, file), 'utf8')))
+    .filter((file) => /support\/properties|conformance/.test(readFileSync(path.join(root, file), 'utf8')))
     .sort()
 }
 

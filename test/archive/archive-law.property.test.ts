@@ -5,7 +5,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { fc, test } from '@fast-check/vitest'
 import { afterAll, beforeAll, expect } from 'vitest'
 import { DuckDb } from '../../src/duckdb/database.ts'
 import { MemoryLog } from '../../src/memory/log.ts'
@@ -26,6 +25,7 @@ import { pipelineText, scenarios } from '../support/random-log.ts'
 import { valueBytes } from '../support/raw-record.ts'
 import type { RawPartition } from '../support/raw-record.ts'
 import { resolveText } from '../support/resolve-text.ts'
+import { fc, test } from '../support/properties.ts'
 
 let database: DuckDb
 let directory: string

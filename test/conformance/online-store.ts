@@ -3,7 +3,6 @@
  * adapter; what adapters may do differently is a trait.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type {
   Marker,
@@ -12,6 +11,7 @@ import type {
   OnlineValue,
   OnlineVersion,
 } from '../../src/engine/ports.ts'
+import { fc } from '../support/properties.ts'
 
 export interface OnlineStoreUnderTest {
   /** Opens the one store of this object; not while it is open. The clock counts where the test's is the store's. */

@@ -1,8 +1,8 @@
 /** Random commits, house-keeping and restarts against the obvious state of `state-model.ts`. */
-import fc from 'fast-check'
 import { test } from 'vitest'
 import { ADVERSARIAL_ENTITIES, type StateUnderTest, stateCommit } from './state-fixtures.ts'
 import { StateModel } from './state-model.ts'
+import { fc } from '../support/properties.ts'
 
 export function testAgainstModel(create: () => Promise<StateUnderTest>): void {
   test('random commits, house-keeping and restarts read as a plain map of tiles does', async () => {

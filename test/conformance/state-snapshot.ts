@@ -1,5 +1,4 @@
 /** What every `PartitionState` promises of its snapshots: the files are the state at one moment, whatever comes after it. */
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { PartitionState, StateFile, StateSnapshot } from '../../src/engine/ports.ts'
 import {
@@ -10,6 +9,7 @@ import {
   stateCommit,
   tile,
 } from './state-fixtures.ts'
+import { fc } from '../support/properties.ts'
 
 const IDS = ['x', 'y', 'z']
 

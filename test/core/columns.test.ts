@@ -1,9 +1,9 @@
 /** Row buffers: every value as it went in, at any size, or refused by name. */
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createRowBuffer } from '../../src/core/columns.ts'
 import type { GrowingVector } from '../../src/core/columns.ts'
 import type { ColumnType, Value } from '../../src/core/value.ts'
+import { fc } from '../support/properties.ts'
 
 function column(type: ColumnType): GrowingVector {
   const [only] = createRowBuffer([{ name: 'c', type }]).columns

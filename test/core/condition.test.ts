@@ -1,9 +1,9 @@
 /** `where` over columns: null, exact numbers, wrong types, nesting. */
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compileCondition, fieldsOf } from '../../src/core/condition.ts'
 import type { Condition } from '../../src/core/definition.ts'
 import type { Value } from '../../src/core/value.ts'
+import { fc } from '../support/properties.ts'
 
 type Operator = Extract<Condition, { kind: 'compare' }>['op']
 type Found = Value | undefined

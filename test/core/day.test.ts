@@ -1,7 +1,7 @@
 /** Civil days in any zone: bounds against what the zone's own clocks show, minute by minute. */
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createCalendar, formatDay, parseDay, timeZoneExists } from '../../src/core/day.ts'
+import { fc } from '../support/properties.ts'
 
 const HOUR_MS = 3_600_000
 function at(iso: string): number {

@@ -1,8 +1,8 @@
 /** Entities as text: one text per entity, one entity per text. */
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compileEntity } from '../../src/core/entity.ts'
 import type { FieldType, Value } from '../../src/core/value.ts'
+import { fc } from '../support/properties.ts'
 
 const STRING: FieldType = { kind: 'string' }
 const INT64: FieldType = { kind: 'int64' }

@@ -1,10 +1,10 @@
 /** An event's time: every declared format, and what is refused with which reason. */
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { TimeFormat } from '../../src/core/definition.ts'
 import { compileEventTime } from '../../src/core/event-time.ts'
 import { formatInstant, parseInstant } from '../../src/core/instant.ts'
 import type { Value } from '../../src/core/value.ts'
+import { fc } from '../support/properties.ts'
 
 const YEAR_2000 = Date.UTC(2000, 0, 1)
 const T = Date.UTC(2024, 0, 31, 8, 30)

@@ -1,5 +1,4 @@
 /** Derived features: what parses, what is refused and where, what a row gives. */
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { expressionType, formatExpression, namesOf } from '../../src/core/expression.ts'
 import type { Expression, ExpressionProblem, ExpressionType } from '../../src/core/expression.ts'
@@ -7,6 +6,7 @@ import { checkExpression } from '../../src/core/expression-check.ts'
 import { compileExpression } from '../../src/core/expression-eval.ts'
 import { EXPRESSION_LENGTH_MAX, parseExpression } from '../../src/core/expression-parser.ts'
 import type { ColumnType, Value } from '../../src/core/value.ts'
+import { fc } from '../support/properties.ts'
 
 function parse(text: string): Expression {
   const parsed = parseExpression(text)

@@ -1,7 +1,7 @@
 /** Hash slots: pinned vectors, since state and tables are laid out by them. */
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { hashText, slotOf } from '../../src/core/slot.ts'
+import { fc } from '../support/properties.ts'
 
 test.each([
   // Published vectors of MurmurHash3 x86_32 with seed 0.

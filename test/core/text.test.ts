@@ -1,10 +1,10 @@
 /** Values as text: one text per value, exact at any size. */
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decimalToDouble } from '../../src/core/decimal.ts'
 import { compareText, formatValue, parseValue } from '../../src/core/text.ts'
 import type { PresentValue } from '../../src/core/text.ts'
 import type { ColumnType } from '../../src/core/value.ts'
+import { fc } from '../support/properties.ts'
 
 function decimal(precision: number, scale: number): ColumnType {
   return { kind: 'decimal', precision, scale }

@@ -1,8 +1,8 @@
 /** The definition hash: blind to how a file is laid out and to what cannot change a value, sensitive to all that can. */
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { SHOP, changed, resolveText } from './definition-text.ts'
+import { fc } from '../support/properties.ts'
 
 function hashOf(text: string): string | undefined {
   return resolveText(text).views[0]?.hash

@@ -1,5 +1,4 @@
 /** An online store that is filled from the states holds what the oracle says, whatever it had lost, and whatever an owner did meanwhile. */
-import { fc, test } from '@fast-check/vitest'
 import { expect } from 'vitest'
 import type { GenerationRecord } from '../../src/core/generation.ts'
 import { rebuildOnline } from '../../src/engine/rebuild-online.ts'
@@ -13,6 +12,7 @@ import { pipelineText, scenarios } from '../support/random-log.ts'
 import type { Scenario } from '../support/random-log.ts'
 import { resolveText } from '../support/resolve-text.ts'
 import { SILENT } from '../support/silent-log.ts'
+import { fc, test } from '../support/properties.ts'
 
 /** Much more than it takes: other tests share the processors. */
 const TIMEOUT_MS = 60_000

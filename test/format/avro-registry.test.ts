@@ -1,6 +1,5 @@
 /** Values in a registry's wire format: every writer's schema into the declared fields, and schemas that are not there (yet). */
 import avro from 'avsc'
-import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { FormatDefinition } from '../../src/core/definition.ts'
 import { Decoded } from '../../src/core/event.ts'
@@ -11,6 +10,7 @@ import { TidemarkError } from '../../src/errors.ts'
 import { createDecoder } from '../../src/format/decoder.ts'
 import type { Shape, TestRecord } from './pipeline.ts'
 import { batchOf, pipelineOf, TIME } from './pipeline.ts'
+import { fc } from '../support/properties.ts'
 
 const FORMAT: FormatDefinition = { kind: 'avro-registry', registry: 'http://r', subject: 's' }
 const STRING: FieldType = { kind: 'string' }

@@ -1,5 +1,4 @@
 import avro from 'avsc'
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Decoded } from '../../src/core/event.ts'
 import type { FieldType, Value } from '../../src/core/value.ts'
@@ -7,6 +6,7 @@ import { createAvroDecoder } from '../../src/format/avro.ts'
 import { createDecoder } from '../../src/format/decoder.ts'
 import type { Shape } from './pipeline.ts'
 import { batchOf, decodeOne, pipelineOf, TIME } from './pipeline.ts'
+import { fc } from '../support/properties.ts'
 
 type Field = Readonly<Record<string, unknown>> & { readonly name: string }
 

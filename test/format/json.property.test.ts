@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { FieldType } from '../../src/core/value.ts'
 import { createJsonDecoder } from '../../src/format/json.ts'
 import { batchOf, pipelineOf, readJsonField, TIME } from './pipeline.ts'
+import { fc } from '../support/properties.ts'
 
 const DIGITS = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']
 

@@ -1,4 +1,3 @@
-import { fc } from '@fast-check/vitest'
 import { compress as compressZstd } from '@bokuweb/zstd-wasm'
 import { compress as compressLz4 } from 'lz4js'
 import { gzipSync } from 'node:zlib'
@@ -6,6 +5,7 @@ import { compress as compressSnappy } from 'snappyjs'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { Codec, decompress, loadCodecs } from '../../src/kafka/codecs.ts'
 import { bigEndian } from './encode-batch.ts'
+import { fc } from '../support/properties.ts'
 
 beforeAll(loadCodecs)
 

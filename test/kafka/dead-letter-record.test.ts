@@ -1,4 +1,3 @@
-import { fc, test as property } from '@fast-check/vitest'
 import { describe, expect, test } from 'vitest'
 import type { Reject, RejectReason } from '../../src/engine/reject-port.ts'
 import { deadLetterRecord, parseDeadLetter } from '../../src/kafka/dead-letter-record.ts'
@@ -7,6 +6,7 @@ import { decodeRecords } from '../../src/kafka/record-batch.ts'
 import { encodeRecordBatch } from '../../src/kafka/record-batch-writer.ts'
 import type { NewRecord } from '../../src/kafka/record-batch-writer.ts'
 import { recordsOfAll } from '../conformance/record-source.ts'
+import { fc, test as property } from '../support/properties.ts'
 
 const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array))
 const nullable = fc.option(bytes, { nil: null })

@@ -1,4 +1,3 @@
-import { fc } from '@fast-check/vitest'
 import { beforeAll, expect, test } from 'vitest'
 import { loadCodecs } from '../../src/kafka/codecs.ts'
 import type { DecodedRecords, FetchedRecords } from '../../src/kafka/record-batch.ts'
@@ -8,6 +7,7 @@ import type { SeenRecord } from './columns.ts'
 import type { PlainBatch } from './encode-batch.ts'
 import type { LogBatch, RandomLog } from './random-log.ts'
 import { randomLogs, seenIn } from './random-log.ts'
+import { fc } from '../support/properties.ts'
 
 beforeAll(loadCodecs)
 

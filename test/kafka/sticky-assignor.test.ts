@@ -1,7 +1,7 @@
-import { fc, test as property } from '@fast-check/vitest'
 import { describe, expect, test } from 'vitest'
 import { assignPartitions } from '../../src/kafka/sticky-assignor.ts'
 import type { Candidate } from '../../src/kafka/sticky-assignor.ts'
+import { fc, test as property } from '../support/properties.ts'
 
 function member(id: string, more: Partial<Candidate> = {}): Candidate {
   return { id, generation: 1, held: [], onDisk: [], ...more }

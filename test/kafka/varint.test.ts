@@ -1,7 +1,7 @@
-import { fc } from '@fast-check/vitest'
 import { expect, test } from 'vitest'
 import { readVarint, readVarlong } from '../../src/kafka/varint.ts'
 import { varint } from './encode-batch.ts'
+import { fc } from '../support/properties.ts'
 
 test.each([0n, -1n, 1n, 63n, -64n, 64n, -65n, 8191n, 8192n, 2n ** 31n - 1n, -(2n ** 31n)])(
   'the 32-bit integer %s is read and the cursor stands behind it',

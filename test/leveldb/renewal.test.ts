@@ -1,8 +1,8 @@
 /** Records written anew by their bytes and tile by tile: one result. */
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { renewed, renewedByTile } from '../../src/leveldb/renewal.ts'
 import { encodeSettled, type StoredTile } from '../../src/leveldb/tile-record.ts'
+import { fc } from '../support/properties.ts'
 
 const FIRST_DAY = -3
 

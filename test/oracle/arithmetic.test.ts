@@ -1,5 +1,4 @@
 /** The oracle's arithmetic and its readers, by examples worked out by hand. */
-import { fc, test as property } from '@fast-check/vitest'
 import { describe, expect, test } from 'vitest'
 import type { AggregateKind } from '../../src/core/definition.ts'
 import type { FieldType, Value } from '../../src/core/value.ts'
@@ -8,6 +7,7 @@ import { instantOf } from '../support/civil-oracle.ts'
 import { evaluate } from '../support/expression-oracle.ts'
 import { NumberText, parsePlainJson, type Json } from '../support/plain-json.ts'
 import { readTime, readValue } from '../support/value-oracle.ts'
+import { fc, test as property } from '../support/properties.ts'
 
 const INT64: FieldType = { kind: 'int64' }
 const DOUBLE: FieldType = { kind: 'double' }

@@ -1,9 +1,9 @@
 /** Columns added to a view: what a run sees after the change is what a rebuild under the same record sees. */
-import { fc, test } from '@fast-check/vitest'
 import { expect } from 'vitest'
 import { World } from '../support/engine-run.ts'
 import { pipelineText, scenarios } from '../support/random-log.ts'
 import { resolveText } from '../support/resolve-text.ts'
+import { fc, test } from '../support/properties.ts'
 
 interface Document {
   readonly views: Record<

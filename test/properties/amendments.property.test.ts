@@ -2,7 +2,6 @@
  * The law with amendments: records that are dropped are as if the log did not have them, late ones that are accepted are folded when
  * the log closes their day. Random logs with random amendments, in pieces and through deaths, are what the oracle recomputes.
  */
-import { fc, test } from '@fast-check/vitest'
 import { expect, test as once } from 'vitest'
 import { MemoryDisk } from '../../src/memory/disk.ts'
 import { amend, beginAmended } from '../support/amended.ts'
@@ -13,6 +12,7 @@ import { recompute } from '../support/oracle.ts'
 import type { RawPartition } from '../support/raw-record.ts'
 import { pipelineText, scenarios, type Scenario } from '../support/random-log.ts'
 import { resolveText } from '../support/resolve-text.ts'
+import { fc, test } from '../support/properties.ts'
 
 interface Amended {
   readonly world: World

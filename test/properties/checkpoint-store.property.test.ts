@@ -2,7 +2,6 @@
  * Writers, pruners and deaths in any order: each request to the place of files is a step, and between two steps of one
  * anything may happen to the others, and any time may pass. After every step each checkpoint that is listed reads back whole.
  */
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
   type KeptCheckpoints,
@@ -14,6 +13,7 @@ import { MemoryBucket, MemoryFiles, MemoryObjectStorage } from '../../src/memory
 import type { ObjectStorage } from '../../src/storage/object-storage.ts'
 import { contentOf, snapshotOf } from '../conformance/checkpoint-fixtures.ts'
 import { SILENT } from '../support/silent-log.ts'
+import { fc } from '../support/properties.ts'
 
 const MINUTE_MS = 60_000
 /** Texts that states share: what one writer stores another one has too. */

@@ -2,7 +2,6 @@
  * The law: the content of every sink is a function of the log. Random logs run through the shipping engine, whole, in
  * pieces, and through deaths between any two durable effects; afterwards all sinks are what the oracle recomputes.
  */
-import { fc, test } from '@fast-check/vitest'
 import { expect } from 'vitest'
 import { MemoryDisk } from '../../src/memory/disk.ts'
 import { sinkDifferences } from '../support/compare-sinks.ts'
@@ -11,6 +10,7 @@ import { World } from '../support/engine-run.ts'
 import { recompute } from '../support/oracle.ts'
 import { pipelineText, scenarios, type Scenario } from '../support/random-log.ts'
 import { resolveText } from '../support/resolve-text.ts'
+import { fc, test } from '../support/properties.ts'
 
 function worldOf(scenario: Scenario): World {
   const pipeline = resolveText(pipelineText(scenario), '/random')

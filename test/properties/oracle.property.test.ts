@@ -2,7 +2,6 @@
  * The law: the content of every sink is a function of the log. Random logs run through the engine, and every sink is
  * compared with the oracle, which recomputes all of it the slow way.
  */
-import { fc, test } from '@fast-check/vitest'
 import { describe, expect } from 'vitest'
 import type { Value } from '../../src/core/value.ts'
 import { sinkDifferences, type ActualSinks } from '../support/compare-sinks.ts'
@@ -10,6 +9,7 @@ import { recompute, type OracleResult } from '../support/oracle.ts'
 import { perfectSinks } from '../support/perfect-sinks.ts'
 import { pipelineText, scenarios, type Scenario } from '../support/random-log.ts'
 import { resolveText } from '../support/resolve-text.ts'
+import { fc, test } from '../support/properties.ts'
 
 const RUNS = { numRuns: 40 }
 

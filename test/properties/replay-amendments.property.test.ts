@@ -2,7 +2,6 @@
  * A replay that brings amendments in: from whatever it starts, what it stages is what the oracle says of the log as amended; and the
  * days before the first that it stages are untouched by them. Over logs that were amended before, too.
  */
-import { fc, test } from '@fast-check/vitest'
 import { expect } from 'vitest'
 import type { Amendment } from '../../src/core/generation.ts'
 import { TidemarkError } from '../../src/errors.ts'
@@ -21,6 +20,7 @@ import { pipelineText, scenarios, type Scenario } from '../support/random-log.ts
 import type { RawPartition } from '../support/raw-record.ts'
 import { resolveText } from '../support/resolve-text.ts'
 import { ReplayWorld, type ReplayPlace } from '../replay/replay-world.ts'
+import { fc, test } from '../support/properties.ts'
 
 interface Amended {
   readonly world: ReplayWorld

@@ -1,9 +1,9 @@
 /** The plain layout as text, without a server: names, patterns, what is read back. */
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { OnlineValue } from '../../src/engine/ports.ts'
 import { Layout, escapePattern, parseMarker, parseValue, pushHash } from '../../src/redis/layout.ts'
 import { onlineValue } from '../conformance/online-store.ts'
+import { fc } from '../support/properties.ts'
 
 test('keys of values and markers are those of the page', () => {
   const layout = new Layout('acme:', 'shop')

@@ -2,7 +2,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { compareView } from '../../src/cli/replay-compare.ts'
 import type { ComparedView } from '../../src/cli/replay-compare.ts'
@@ -12,6 +11,7 @@ import { writeValues } from '../../src/duckdb/row-differences.ts'
 import { isEqual, summaryOf } from '../../src/replay/comparison.ts'
 import { replayOf, ReplayFixture } from '../support/replay-fixture.ts'
 import type { SlotContent } from '../support/replay-fixture.ts'
+import { fc } from '../support/properties.ts'
 
 const DAY = 20_000
 const VIEW = 'activity@1'

@@ -2,13 +2,13 @@
  * The rule by which a replay may begin at a milestone, against judging the whole log again: every record of the tiles that are needed
  * comes at or after it, and from there on each record gets the verdict that it gets in the whole log.
  */
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { chooseStart } from '../../src/replay/choose-start.ts'
 import type { StartNeeds } from '../../src/replay/choose-start.ts'
 import { DAY_MS, HOUR_MS } from '../support/builders.ts'
 import { UTC, dayOf, endOf, judgeAll, knowledgeOf, milestonesOf, stillCounts } from './known-log.ts'
 import type { LogPolicy, LoggedEvent, Verdict } from './known-log.ts'
+import { fc } from '../support/properties.ts'
 
 interface Scenario {
   readonly events: readonly LoggedEvent[]

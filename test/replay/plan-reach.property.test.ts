@@ -2,7 +2,6 @@
  * Plans against the whole of random logs, of which the state that they were made from has read a part: what is swapped in beside the
  * owners' states changes no more, and what owners may still write is staged where they take the states over.
  */
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { recordOf } from '../../src/core/generation.ts'
 import { planViews } from '../../src/core/view-plan.ts'
@@ -11,6 +10,7 @@ import type { PlannedReplay } from '../../src/replay/plan-replay.ts'
 import { COUNT, DAY_MS, HOUR_MS, pipelineOf, viewOf } from '../support/builders.ts'
 import { dayOf, judgeAll, knowledgeOf } from './known-log.ts'
 import type { LogPolicy, LoggedEvent } from './known-log.ts'
+import { fc } from '../support/properties.ts'
 
 interface Scenario {
   readonly events: readonly LoggedEvent[]

@@ -1,5 +1,4 @@
 /** Replays of a log that got partitions before: what the regrouping left is a beginning like any other, where it is exact. */
-import { fc, test } from '@fast-check/vitest'
 import { describe, expect } from 'vitest'
 import type { StartKind } from '../../src/replay/choose-start.ts'
 import type { GenerationRecord } from '../../src/core/generation.ts'
@@ -19,6 +18,7 @@ import { growing as randomGrowing, growth, pipelineOf } from './random-growth.ts
 import { goneOnWith, grow, ran } from './regrouping-world.ts'
 import type { Growing } from './regrouping-world.ts'
 import type { ReplayWorld } from './replay-world.ts'
+import { fc, test } from '../support/properties.ts'
 
 const TIMEOUT_MS = 120_000
 const USERS = Array.from({ length: PARTITIONS }, (_, partition) => userOf(partition))

@@ -2,7 +2,6 @@
  * Partitions were added: whatever the log, old partitions up to their ends and new ones from there on give what the oracle says, each
  * (entity, day) once, online too, and the consumer goes on; through deaths between any two durable effects of the run.
  */
-import { fc, test } from '@fast-check/vitest'
 import { expect } from 'vitest'
 import { CrashPoint } from '../support/crash.ts'
 import { scenarios, type Scenario } from '../support/random-log.ts'
@@ -10,6 +9,7 @@ import { growing, growingTwice, growth, pipelineOf } from './random-growth.ts'
 import type { Growth } from './random-growth.ts'
 import { differences, grow, growAgain, ran } from './regrouping-world.ts'
 import type { Grown } from './regrouping-world.ts'
+import { fc, test } from '../support/properties.ts'
 
 /** Beside other work a sample takes up to half a second. */
 const TIMEOUT_MS = 120_000

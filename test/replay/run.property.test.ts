@@ -2,7 +2,6 @@
  * A replay's staged rows are what the oracle says of the days that it closed, from whatever it starts, however the log is cut into
  * batches, and through deaths between any two durable effects; and the same values every time.
  */
-import { fc, test } from '@fast-check/vitest'
 import { expect } from 'vitest'
 import type { StartKind } from '../../src/replay/choose-start.ts'
 import { TidemarkError } from '../../src/errors.ts'
@@ -14,6 +13,7 @@ import { pipelineText, scenarios, type Scenario } from '../support/random-log.ts
 import { resolveText } from '../support/resolve-text.ts'
 import { stagedDifferences } from '../support/staged-differences.ts'
 import { ReplayWorld } from './replay-world.ts'
+import { fc, test } from '../support/properties.ts'
 
 async function worldOf(scenario: Scenario, liveTo: number): Promise<ReplayWorld> {
   const pipeline = resolveText(pipelineText(scenario), '/random')

@@ -1,12 +1,12 @@
 import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createFileLog } from '../../src/source/file-log.ts'
 import { FileLogWriter } from '../../src/source/file-log-writer.ts'
 import type { LogRecord } from '../../src/source/frame-framing.ts'
 import { asRead, readAll } from '../conformance/record-source.ts'
+import { fc } from '../support/properties.ts'
 
 let home: string
 let round = 0

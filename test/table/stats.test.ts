@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { ColumnSpec } from '../../src/core/columns.ts'
 import { compareText } from '../../src/core/text.ts'
 import { isSorted, statsJson, statsRows, summarizeRows } from '../../src/table/stats.ts'
 import { rowsOf } from '../support/table-fixture.ts'
+import { fc } from '../support/properties.ts'
 
 function statsOf(type: ColumnSpec['type'], values: Parameters<typeof rowsOf>[1][number]): string {
   const columns = [{ name: 'c', type }]

@@ -2,7 +2,6 @@
  * The law on the real adapters: files with both framings, LevelDB for state and online store, Delta tables through DuckDB,
  * rejects in files. As many random scenarios as a fixed time allows; all sinks are what the oracle recomputes.
  */
-import { fc } from '@fast-check/vitest'
 import avsc from 'avsc'
 import { appendFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -14,6 +13,7 @@ import { pipelineText, scenarios, type Scenario } from '../../support/random-log
 import type { RawPartition } from '../../support/raw-record.ts'
 import { readIndependently } from '../../support/table-processes.ts'
 import { RealWorld } from './real-world.ts'
+import { fc } from '../../support/properties.ts'
 
 const BUDGET_MS = 20_000
 const SCENARIOS_MIN = 3

@@ -3,7 +3,6 @@
  * tables through DuckDB, dead letters in a topic, states in LevelDB. Members of the group come, die between any two durable
  * effects, share partitions and lose their states; Redis loses everything. All sinks are what the oracle recomputes.
  */
-import { fc } from '@fast-check/vitest'
 import { Redis } from 'ioredis'
 import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -28,6 +27,7 @@ import { sharedKafka, sharedRedis } from '../../support/servers.ts'
 import { actualRaw, envelopeFaults, RawRedis } from './online-reader.ts'
 import { RealWorld } from './real-world.ts'
 import { deadLettersOf, TopicWriter } from './topic-writer.ts'
+import { fc } from '../../support/properties.ts'
 
 const BUDGET_MS = 20_000
 const SCENARIOS_MIN = 2
