@@ -1,12 +1,17 @@
-/**
- * `npm run properties -- [parts of paths] [--rounds N] [--from SEED]`: all property tests again and again, each round with
- * the next seed. Exit code 1 where a round failed; under each failure stands the command that shows it again.
- */
+/** `npm run properties`: property tests again and again, each round with the next seed. */
 import { spawnSync } from 'node:child_process'
 import { readFileSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
+
+const USAGE = `npm run properties -- [PARTS OF PATHS] [--rounds N] [--from SEED]
+
+  --rounds N    how often (default 10)
+  --from SEED   of the first round (default: by the clock)
+
+Exit code 1 where a round failed; under each failure stands the command that shows it again.
+`
 
 const root = path.dirname(import.meta.dirname)
 
@@ -16,7 +21,9 @@ function propertyTests(parts: readonly string[]): string[] {
     .map((file) => `test/${file}`)
     .filter((file) => file.endsWith('.test.ts') && !file.startsWith('test/integration/'))
     .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)))
-    .filter((file) => /support\/properties|conformance/.test(readFileSync(path.join(root, file), 'utf8')))
+    .filter((file) =>
+      /support\/properties|conformance/.test(readFileSync(path.join(root, file), 'utf8')),
+    )
     .sort()
 }
 
@@ -36,8 +43,13 @@ const { values, positionals } = parseArgs({
   options: {
     rounds: { type: 'string', default: '10' },
     from: { type: 'string', default: String(Date.now() % 1_000_000) },
+    help: { type: 'boolean', short: 'h', default: false },
   },
 })
+if (values.help) {
+  process.stdout.write(USAGE)
+  process.exit(0)
+}
 const files = propertyTests(positionals)
 if (files.length === 0) throw new Error(`no property test's path has ${positionals.join(' or ')}`)
 const [rounds, from] = [Number(values.rounds), Number(values.from)]

@@ -1,7 +1,4 @@
-/**
- * `npm run sim -- --seeds N --from S [--jobs J] [--trace] [--coverage]`: runs seeds, and tells of each that failed what was wrong and
- * the command that runs it again. With `--trace` one process runs them, and the timeline of each is printed.
- */
+/** `npm run sim`: runs seeds, and tells of each that failed what was wrong and the command that runs it again. */
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { runRange, type Failure } from './jobs.ts'
@@ -11,24 +8,59 @@ import { runSeed } from './run-seed.ts'
 const PROBLEMS_SHOWN = 12
 const TOLD_EVERY = 500
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '100' },
-    from: { type: 'string', default: '1' },
-    jobs: { type: 'string', default: String(availableParallelism()) },
-    trace: { type: 'boolean', default: false },
-    coverage: { type: 'boolean', default: false },
-  },
-})
+const USAGE = `npm run sim -- [--seeds N] [--from S] [--jobs J] [--coverage] [--trace]
 
-const range = {
-  seeds: count('seeds', values.seeds),
-  from: count('from', values.from),
-  jobs: count('jobs', values.jobs),
+  --seeds N    how many (default 100)
+  --from S     the first one (default 1)
+  --jobs J     processes (default: one per core)
+  --coverage   print what the seeds did: deaths, faults, ways back
+  --trace      in one process, with the timeline of each seed
+`
+
+interface Wanted {
+  readonly seeds: number
+  readonly from: number
+  readonly jobs: number
+  readonly isTraced: boolean
+  readonly isCoverageTold: boolean
 }
-process.exitCode = values.trace ? await runTraced() : await runAll()
 
-async function runTraced(): Promise<number> {
+const wanted = parse(process.argv.slice(2))
+if (wanted === undefined) process.exitCode = 2
+else process.exitCode = wanted.isTraced ? await runTraced(wanted) : await runAll(wanted)
+
+/** Undefined: told why not, or what there is. */
+function parse(args: string[]): Wanted | undefined {
+  try {
+    const { values } = parseArgs({
+      args,
+      options: {
+        seeds: { type: 'string', default: '100' },
+        from: { type: 'string', default: '1' },
+        jobs: { type: 'string', default: String(availableParallelism()) },
+        trace: { type: 'boolean', default: false },
+        coverage: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    })
+    if (values.help) {
+      process.stdout.write(USAGE)
+      process.exit(0)
+    }
+    return {
+      seeds: count('seeds', values.seeds),
+      from: count('from', values.from),
+      jobs: count('jobs', values.jobs),
+      isTraced: values.trace,
+      isCoverageTold: values.coverage,
+    }
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`)
+    return undefined
+  }
+}
+
+async function runTraced(range: Wanted): Promise<number> {
   let failed = 0
   for (let seed = range.from; seed < range.from + range.seeds; seed += 1) {
     const result = await runSeed(seed, { keepsTrace: true })
@@ -41,16 +73,25 @@ async function runTraced(): Promise<number> {
   return failed > 0 ? 1 : 0
 }
 
-async function runAll(): Promise<number> {
+async function runAll(range: Wanted): Promise<number> {
   const startedMs = performance.now()
+  let failedSoFar = 0
   const result = await runRange(range, {
     onSeed: (done) => {
-      if (done % TOLD_EVERY === 0) console.error(`${done} of ${range.seeds} seeds`)
+      if (done % TOLD_EVERY !== 0) return
+      const leftMs = ((performance.now() - startedMs) / done) * (range.seeds - done)
+      console.error(
+        `${done} of ${range.seeds} seeds, ${failedSoFar} failed, ${Math.ceil(leftMs / 60_000)} min left`,
+      )
     },
-    onFailure: tellFailure,
+    onFailure: (failure) => {
+      failedSoFar += 1
+      tellFailure(failure)
+    },
   })
   const missing = range.seeds >= SEEDS_FOR_COVERAGE ? neverHit(result.counts) : []
-  if (values.coverage || missing.length > 0) console.log(coverageLines(result.counts).join('\n'))
+  if (range.isCoverageTold || missing.length > 0)
+    console.log(coverageLines(result.counts).join('\n'))
   for (const what of missing) console.log(`never hit: ${what}`)
   const seconds = (performance.now() - startedMs) / 1_000
   const failed = result.failures.map(({ seed }) => seed)
