@@ -3,7 +3,6 @@
  * Meanwhile a reader looks at the table, and between the deaths at the online store; at the end all sinks are what the
  * oracle says.
  */
-import process from 'node:process'
 import { expect, test } from 'vitest'
 import { createRandom } from '../../../bench/random.ts'
 import { expectSinksEqual } from '../../support/expect-sinks.ts'
@@ -13,6 +12,7 @@ import { KILLED_PIPELINE, KILLED_SOURCE } from './killed-pipeline.ts'
 import { FileAppender, PacedWriter } from './paced-log.ts'
 import { RealWorld } from './real-world.ts'
 import { TableWatch, VersionWatch } from './sink-watch.ts'
+import { SEED } from '../../support/seed.ts'
 
 const KILLS = 10
 const PARTITIONS = 2
@@ -29,14 +29,12 @@ const PIPELINE = {
 test(
   'kill -9 ten times at random moments: nothing is lost, nothing is twice, nothing goes back',
   async () => {
-    const seed = Date.now() & 0x7fff_ffff
-    process.stdout.write(`kill -9: seed ${seed}\n`)
     await using world = await RealWorld.create(JSON.stringify(PIPELINE))
     await using appender = await FileAppender.open(world.logDirectory, PARTITIONS)
-    const writer = new PacedWriter(appender, createRandom(seed + 1), PACE)
+    const writer = new PacedWriter(appender, createRandom(SEED + 1), PACE)
     await using reader = await world.tables()
     const watch = new TableWatch(reader, 'activity_v1')
-    const engines = new Engines(world, createRandom(seed), { pairs: 0, extraMs: 0 })
+    const engines = new Engines(world, createRandom(SEED), { pairs: 0, extraMs: 0 })
     const stop = new AbortController()
     const beside = [writer.run(stop.signal), watch.run(stop.signal)]
     const versions = new VersionWatch()

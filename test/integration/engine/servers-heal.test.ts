@@ -19,6 +19,7 @@ import { actualRaw, RawRedis } from './online-reader.ts'
 import { PacedWriter, type Pace } from './paced-log.ts'
 import { RealWorld } from './real-world.ts'
 import { TopicWriter } from './topic-writer.ts'
+import { SEED } from '../../support/seed.ts'
 
 const HOUR_MS = 3_600_000
 const PACE: Pace = { partitions: 2, recordsPerRound: 6, roundMs: 40, stepMs: 0.3 * HOUR_MS }
@@ -35,11 +36,9 @@ async function setScene(
   redis: string | object,
   { pace = PACE, more = {} }: { readonly pace?: Pace; readonly more?: object } = {},
 ): Promise<Scene> {
-  const seed = Date.now() & 0x7fff_ffff
-  process.stdout.write(`seed ${seed}\n`)
   const topic = await TopicWriter.create(bootstrap, pace.partitions)
   const world = await RealWorld.create(onServers({ bootstrap, topic: topic.topic, redis, more }))
-  const writer = new PacedWriter(topic, createRandom(seed), pace)
+  const writer = new PacedWriter(topic, createRandom(SEED), pace)
   let known: { readonly written: number; readonly result: OracleResult } | undefined
   return {
     world,

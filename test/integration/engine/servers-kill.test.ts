@@ -17,6 +17,7 @@ import { PacedWriter } from './paced-log.ts'
 import { RealWorld } from './real-world.ts'
 import { RedisWatch, TableWatch } from './sink-watch.ts'
 import { TopicWriter } from './topic-writer.ts'
+import { SEED } from '../../support/seed.ts'
 
 const KILLS = 10
 const PARTITIONS = 4
@@ -30,8 +31,6 @@ const TIMEOUT_MS = 8 * 60_000
 test(
   'kill -9 ten times amid real servers: nothing is lost, nothing is twice, nothing goes back',
   async () => {
-    const seed = Number(process.env['KILL_SEED'] ?? Date.now() & 0x7fff_ffff)
-    process.stdout.write(`kill -9 on real servers: seed ${seed}\n`)
     using servers = new ServerDirectory()
     const settings = { 'group.min.session.timeout.ms': '500' }
     await using kafka = await startKafka({ directory: servers.path, settings })
@@ -41,10 +40,10 @@ test(
     const place = { bootstrap, topic: topic.topic, redis, sessionTimeout: `${SESSION_MS}ms` }
     await using world = await RealWorld.create(onServers(place))
     await using reader = await world.tables()
-    const writer = new PacedWriter(topic, createRandom(seed + 1), PACE)
+    const writer = new PacedWriter(topic, createRandom(SEED + 1), PACE)
     const online = new RedisWatch(world.pipeline)
     const table = new TableWatch(reader, 'activity_v1')
-    const engines = new Engines(world, createRandom(seed), HABITS)
+    const engines = new Engines(world, createRandom(SEED), HABITS)
     const stop = new AbortController()
     const failures: unknown[] = []
     const beside = [writer, online, table].map((one) =>

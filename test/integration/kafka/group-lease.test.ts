@@ -1,5 +1,4 @@
 /** The lease on partitions, on a real broker: members come and go, and each knows at any time what is its own. */
-import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KafkaMessage } from 'kafkajs'
 import { Kafka, logLevel } from 'kafkajs'
@@ -12,6 +11,7 @@ import { sharedKafka, uniqueName } from '../../support/servers.ts'
 import { clock, collectLog, kafkaLog, KafkaClients } from './kafka-topic.ts'
 import { LeaseProbe, listenerOf, nowMs } from './lease-probe.ts'
 import type { LeaseEvent } from './lease-probe.ts'
+import { SEED } from '../../support/seed.ts'
 
 async function group(partitions: number, more: Partial<KafkaLog> = {}): Promise<KafkaLog> {
   const { bootstrap } = await sharedKafka()
@@ -122,8 +122,7 @@ describe('members share the partitions', () => {
 describe('members that come and go at random', () => {
   test('what is in two sets of a member in a row was nobody else’s between them; in the end all is shared out', async () => {
     const definition = await group(8)
-    const seed = Number(process.env['TIDEMARK_SEED'] ?? 1)
-    const random = seededRandom(seed)
+    const random = seededRandom(SEED)
     const all: LeaseProbe[] = []
     const present: LeaseProbe[] = []
     for (let step = 0; step < 24; step++) {
@@ -139,11 +138,11 @@ describe('members that come and go at random', () => {
     }
     const held = (): number[] => present.flatMap((probe) => probe.held ?? [])
     await expect
-      .poll(() => held().toSorted((a, b) => a - b), { timeout: 15_000, message: `seed ${seed}` })
+      .poll(() => held().toSorted((a, b) => a - b), { timeout: 15_000, message: `seed ${SEED}` })
       .toEqual([0, 1, 2, 3, 4, 5, 6, 7])
     const counts = present.map((probe) => probe.held?.length ?? 0)
-    expect(Math.max(...counts) - Math.min(...counts), `seed ${seed}`).toBeLessThanOrEqual(1)
-    expect(intrusions(all), `seed ${seed}`).toEqual([])
+    expect(Math.max(...counts) - Math.min(...counts), `seed ${SEED}`).toBeLessThanOrEqual(1)
+    expect(intrusions(all), `seed ${SEED}`).toEqual([])
     expect(all.flatMap(({ kinds }) => kinds)).not.toContain('failed')
   })
 })

@@ -19,6 +19,7 @@ import { KILLED_PIPELINE, KILLED_SOURCE } from '../engine/killed-pipeline.ts'
 import { FileAppender, PacedWriter } from '../engine/paced-log.ts'
 import { RealWorld } from '../engine/real-world.ts'
 import { TableWatch } from '../engine/sink-watch.ts'
+import { SEED } from '../../support/seed.ts'
 
 const obstacle = await s3Obstacle()
 const ROOT = join(import.meta.dirname, '../../..')
@@ -48,15 +49,14 @@ function checkpointsOf({ directory }: SharedBucket): string[] {
 
 describe.skipIf(obstacle !== undefined)(`tables in S3 ${obstacle ?? ''}`, () => {
   test('a run that is killed and whose disk is lost ends as the oracle says, also for other readers', async () => {
-    const seed = Date.now() & 0x7fff_ffff
-    process.stdout.write(`kill -9 over S3: seed ${seed}\n`)
+    process.stdout.write(`kill -9 over S3: seed ${SEED}\n`)
     const bucket = await newBucket()
     await using world = await RealWorld.create(killedPipeline(bucket))
     await using appender = await FileAppender.open(world.logDirectory, PARTITIONS)
-    const writer = new PacedWriter(appender, createRandom(seed + 1), PACE)
+    const writer = new PacedWriter(appender, createRandom(SEED + 1), PACE)
     await using reader = await world.tables()
     const watch = new TableWatch(reader, 'activity_v1')
-    const engines = new Engines(world, createRandom(seed), { pairs: 0, extraMs: 0 })
+    const engines = new Engines(world, createRandom(SEED), { pairs: 0, extraMs: 0 })
     const stop = new AbortController()
     const beside = [writer.run(stop.signal), watch.run(stop.signal)]
     try {

@@ -19,6 +19,7 @@ import { RealWorld } from '../engine/real-world.ts'
 import { deadLettersOf } from '../engine/topic-writer.ts'
 import { KafkaClients } from '../kafka/kafka-topic.ts'
 import { PlainAppender } from './plain-appender.ts'
+import { SEED } from '../../support/seed.ts'
 
 /** Quick at first, then slow: what a busy machine makes of a test is no more work for the oracle. */
 const PACE = { recordsPerRound: 6, roundMs: 20, stepMs: 0.3 * 3_600_000 }
@@ -96,10 +97,8 @@ export class StopScene implements AsyncDisposable {
   /** Goes on until `rest`. */
   async produce(): Promise<void> {
     await this.rest()
-    const seed = Date.now() & 0x7fff_ffff
-    process.stdout.write(`seed ${seed}\n`)
     const appender = await PlainAppender.open(this.clients, this.topic)
-    const writer = new PacedWriter(appender, createRandom(seed), {
+    const writer = new PacedWriter(appender, createRandom(SEED), {
       ...PACE,
       partitions: this.#partitions,
     })
