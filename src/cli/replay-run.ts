@@ -18,7 +18,7 @@ export interface ReplayRunWishes {
   readonly pace: PaceLimits
   /** Partitions at once; undefined: all, up to four. */
   readonly parallel: number | undefined
-  /** Processes; undefined: one per two cores, where there is enough to do. */
+  /** Processes; undefined: as many as pay off. */
   readonly workers: number | undefined
   readonly signal: AbortSignal
 }

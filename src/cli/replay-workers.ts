@@ -1,5 +1,5 @@
 /**
- * The processes in which partitions of a replay are done, one per two cores: counting and writing rows keeps them busy, and partitions
+ * The processes in which partitions of a replay are done, one per core where there is much to read, else one per two: partitions
  * have nothing in common. Each asks for no more than it is given; a partition goes to the one that has the fewest.
  */
 import { fork } from 'node:child_process'
@@ -40,7 +40,9 @@ interface Work {
 const RECORDS_MIN = 100_000
 const BYTES_MIN = 16 * 2 ** 20
 
-/** Below that one process, with the threads that write its files, keeps the machine busy. */
+/** From so many times that on, counting in one process is what the threads that write its files wait for. */
+const MUCH = 10
+/** Up to there these threads keep a second core busy. */
 const CORES_PER_WORKER = 2
 
 /** Processes that pay off; 1: this one alone. */
@@ -59,7 +61,13 @@ export async function coresWorthwhile({ plan, source }: ReplayParts): Promise<nu
       share += ((stop ?? (await reader.endOffset())) - start.offset) / BYTES_MIN
     }
   }
-  return share < 1 ? 1 : Math.max(1, Math.floor(availableParallelism() / CORES_PER_WORKER))
+  return processesFor(share, availableParallelism())
+}
+
+/** @param share of what a second process needs at least to pay off */
+export function processesFor(share: number, cores: number): number {
+  if (share < 1) return 1
+  return share < MUCH ? Math.max(1, Math.floor(cores / CORES_PER_WORKER)) : cores
 }
 
 /** @returns what `runReplay` does. @throws WORKER_LOST */

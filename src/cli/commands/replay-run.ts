@@ -41,7 +41,7 @@ export function replayRunCommand(): Command {
     .option('--parallel <partitions>', 'partitions at once (default: all, up to 4)', wholeNumber)
     .option(
       '--workers <processes>',
-      'processes that share the partitions (default: one per two cores where there is much to read)',
+      'processes that share the partitions (default: one per core where there is much to read, from a million records on; else one per two)',
       wholeNumber,
     )
     .option(
