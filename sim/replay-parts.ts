@@ -5,6 +5,7 @@ import type { PublicationParts } from '../src/replay/publication-port.ts'
 import type { AuditStamp, ReplayPlan } from '../src/replay/plan.ts'
 import type { StagedTable } from '../src/replay/records.ts'
 import type { ReplayParts } from '../src/replay/run-parts.ts'
+import type { LiveCopy } from '../src/replay/start-parts.ts'
 import type { GenerationStore } from '../src/engine/ports.ts'
 import type { RejectSink } from '../src/engine/reject-port.ts'
 import { createDecoder } from '../src/format/decoder.ts'
@@ -106,7 +107,7 @@ export async function runParts(
     handOvers,
     tables: staging,
     tiles: undefined,
-    live: () => Promise.resolve(undefined),
+    live: noCopies,
     milestones: async (partition) =>
       (await furthestState(world, partition, isCurrent(records)))?.state.milestones(),
     records,
@@ -125,6 +126,11 @@ export async function runParts(
     run: process.name,
     zoneData: 'simulated',
   }
+}
+
+/** No replay of a simulated world begins with a live state. */
+async function* noCopies(): AsyncGenerator<LiveCopy> {
+  yield* []
 }
 
 /** @param lingersMs between the record of a generation and its tables; `live`: whose states can be kept */

@@ -10,68 +10,61 @@ import { stateDirectory } from './compose.ts'
 import type { OpenReplays } from './open-replays.ts'
 
 /**
- * The furthest state of a partition that ends by an offset and that an owner of the newest generation could go on with: that of this
- * machine, copied, a checkpoint, or what was handed over last.
+ * States of a partition that end by an offset and that an owner of the newest generation could go on with, the furthest first: that
+ * of this machine, copied, checkpoints, and where there are none what was handed over last.
  * @throws STATE_DAMAGED, CHECKPOINT_*
  */
-export async function stateUpTo(
+export async function* stateUpTo(
   { pipeline, checkpoints, handOvers }: OpenReplays,
   records: readonly GenerationRecord[],
   { partition, offset }: { readonly partition: number; readonly offset: number },
-): Promise<LiveCopy | undefined> {
+): AsyncGenerator<LiveCopy> {
   const inheritance = inheritanceOf(records)
   const { handedOver } = inheritance
   const segment = records.at(-1)?.segments[partition]
   const fits = ({ generation, nextOffset, origin }: StateHead): boolean =>
     nextOffset <= offset && origin === segment?.origin && !isOutdated(generation, inheritance)
-  const kept = (await checkpoints?.store.list(partition)) ?? []
-  const newest = kept.find(({ head }) => fits(head))
-  const here = await openStateCopy(stateDirectory(pipeline, partition))
-  const isHere = here?.head !== undefined && fits(here.head)
-  if (isHere && here.head.nextOffset >= (newest?.head.nextOffset ?? 0)) return liveFiles(here)
-  await here?.[Symbol.asyncDispose]()
-  if (newest !== undefined && checkpoints !== undefined)
-    return storedFiles(checkpoints.store, newest)
-  if (handedOver === undefined) return undefined
+  const kept = ((await checkpoints?.store.list(partition)) ?? []).filter(({ head }) => fits(head))
+  await using here = await openStateCopy(stateDirectory(pipeline, partition))
+  const at = here?.head !== undefined && fits(here.head) ? here.head.nextOffset : undefined
+  const ahead = kept.filter(({ head }) => head.nextOffset > (at ?? -1))
+  if (checkpoints !== undefined) yield* storedFiles(checkpoints.store, ahead)
+  if (here !== undefined && at !== undefined) yield liveFiles(here)
+  if (checkpoints !== undefined) yield* storedFiles(checkpoints.store, kept.slice(ahead.length))
+  if (handedOver === undefined || at !== undefined || kept.length > 0) return
   const store = handOvers.states(handedOver.place)
   const named = namedStates(handedOver, partition, await store.list(partition))
-  const left = named.find(({ head }) => head.nextOffset <= offset)
-  return left && storedFiles(store, left)
+  yield* storedFiles(
+    store,
+    named.filter(({ head }) => head.nextOffset <= offset),
+  )
 }
 
-function liveFiles(state: PartitionStateReader): LiveCopy {
-  return {
-    files: () => filesOf(state),
-    [Symbol.asyncDispose]: () => state[Symbol.asyncDispose](),
-  }
-}
-
-function storedFiles(store: CheckpointStore, checkpoint: Checkpoint): LiveCopy {
-  return {
-    files: () => store.read(checkpoint),
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  }
-}
-
-type Files = ReturnType<LiveCopy['files']>
-
-/** @throws STATE_DAMAGED, CHECKPOINT_*; undefined where no state of that generation is to be found */
-export async function liveCopy(
+/** States of a generation, the furthest first. @throws STATE_DAMAGED, CHECKPOINT_* */
+export async function* liveCopy(
   { pipeline, checkpoints }: OpenReplays,
   generation: number,
   partition: number,
-): Promise<LiveCopy | undefined> {
-  const here = await openStateCopy(stateDirectory(pipeline, partition))
-  if (here?.head?.generation === generation) return liveFiles(here)
-  await here?.[Symbol.asyncDispose]()
-  const kept = (await checkpoints?.store.list(partition)) ?? []
-  const newest = kept.find(({ head }) => head.generation === generation)
-  if (newest === undefined || checkpoints === undefined) return undefined
-  return {
-    files: () => checkpoints.store.read(newest),
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  }
+): AsyncGenerator<LiveCopy> {
+  await using here = await openStateCopy(stateDirectory(pipeline, partition))
+  if (here?.head?.generation === generation) yield liveFiles(here)
+  if (checkpoints === undefined) return
+  const kept = await checkpoints.store.list(partition)
+  yield* storedFiles(
+    checkpoints.store,
+    kept.filter(({ head }) => head.generation === generation),
+  )
 }
+
+function liveFiles(state: PartitionStateReader): LiveCopy {
+  return { files: () => filesOf(state) }
+}
+
+function* storedFiles(store: CheckpointStore, kept: readonly Checkpoint[]): Generator<LiveCopy> {
+  for (const checkpoint of kept) yield { files: () => store.read(checkpoint) }
+}
+
+type Files = ReturnType<LiveCopy['files']>
 
 async function* filesOf(state: PartitionStateReader): Files {
   await using snapshot = await state.snapshot()

@@ -17,6 +17,7 @@ import { nothingBut } from './heads.ts'
 import { pacedSource } from './pace.ts'
 import { takenOver } from './prepare.ts'
 import { recallTiles, withLayout } from './prepare-live.ts'
+import { restoreFirst } from './restore-copy.ts'
 import type { OldParts, ReplayOptions, ReplayParts } from './run-parts.ts'
 import type { StartParts } from './start-parts.ts'
 
@@ -136,13 +137,14 @@ async function prepareOld(
 
 /** @returns false where the log gives it from its origin on. @throws REPLAY_REFUSED */
 async function copyOld(parts: ReplayParts, partition: number, end: number): Promise<boolean> {
-  const { plan } = parts
+  const { plan, log } = parts
   const old = oldParts(parts)
-  await using copy = await old.stateUpTo(partition, end)
-  if (copy !== undefined) {
-    await old.states.restoreState(partition, copy.files())
-    return true
-  }
+  const isCopied = await restoreFirst(
+    old.stateUpTo(partition, end),
+    (files) => old.states.restoreState(partition, files),
+    log,
+  )
+  if (isCopied) return true
   if (oldRecord(parts).regrouped === undefined) return false
   throw new TidemarkError(
     'REPLAY_REFUSED',

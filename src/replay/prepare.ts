@@ -15,6 +15,7 @@ import { emptyHead, nothingBut, originOf, UNREADY, viewStates } from './heads.ts
 import { loadTiles } from './load-tiles.ts'
 import type { PartitionReplay, ReplayStart } from './plan.ts'
 import { completeLive } from './prepare-live.ts'
+import { restoreFirst } from './restore-copy.ts'
 import { stagedDays } from './staged.ts'
 import type { StartParts } from './start-parts.ts'
 
@@ -122,16 +123,19 @@ async function restore(
 }
 
 async function copyLive(parts: StartParts, partition: number): Promise<void> {
-  const { states, plan } = parts
-  await using copy = await parts.live(partition)
-  if (copy === undefined) {
+  const { states, plan, log } = parts
+  const isCopied = await restoreFirst(
+    parts.live(partition),
+    (files) => states.restoreState(partition, files),
+    log,
+  )
+  if (!isCopied) {
     throw new TidemarkError(
       'REPLAY_REFUSED',
       `replay ${plan.id} begins partition ${partition} with the live state, and none of generation ${plan.base} is on this machine or among the checkpoints. ` +
         'Nothing was read. Run it where the consumer runs, or plan it again with --start origin',
     )
   }
-  await states.restoreState(partition, copy.files())
 }
 
 /** Days that it has closed and the replay stages all the same are due: owners still write or correct them. */

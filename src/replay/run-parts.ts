@@ -28,8 +28,8 @@ export type ReplayParts = Pick<
   readonly handOvers: HandOvers | undefined
   /** The pipeline's tile tables. */
   readonly tiles: TileTables | undefined
-  /** The pipeline's newest state of the plan's base that can be had: a copy, undefined where there is none. */
-  live(partition: number): Promise<LiveCopy | undefined>
+  /** Copies of the pipeline's states of the plan's base that can be had, the newest first. */
+  live(partition: number): AsyncIterable<LiveCopy>
   /** What the pipeline's newest state knows; undefined where there is none. */
   milestones(partition: number): Promise<readonly Milestone[] | undefined>
   /** All generations so far. */
@@ -44,8 +44,8 @@ export interface OldParts {
   readonly states: ReplayParts['states']
   /** The pipeline's own: what an old partition refuses up to its end no owner will ever read again. */
   readonly rejects: Pick<RejectSink, 'write'>
-  /** The furthest state up to an offset that an owner of the plan's base could go on with: a copy, undefined where there is none. */
-  stateUpTo(partition: number, offset: number): Promise<LiveCopy | undefined>
+  /** Copies of the states up to an offset that an owner of the plan's base could go on with, the furthest first. */
+  stateUpTo(partition: number, offset: number): AsyncIterable<LiveCopy>
 }
 
 export interface PartitionWatch {

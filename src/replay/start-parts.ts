@@ -6,12 +6,12 @@ import type { ViewPlan } from '../core/view-plan.ts'
 import type { CheckpointStore } from '../engine/checkpoint-port.ts'
 import type { HandOvers } from '../engine/hand-over-port.ts'
 import type { RunParts } from '../engine/parts.ts'
-import type { Milestone } from '../engine/ports.ts'
+import type { Log, Milestone } from '../engine/ports.ts'
 import type { TileTables } from './load-tiles.ts'
 import type { ReplayPlan } from './plan.ts'
 
-/** Disposing it removes the copy. */
-export interface LiveCopy extends AsyncDisposable {
+/** Of a state; what it is read from stays open until the next one is asked for. */
+export interface LiveCopy {
   files(): AsyncIterable<{ readonly name: string; readonly bytes: Uint8Array }>
 }
 
@@ -28,11 +28,12 @@ export interface StartParts {
   /** The pipeline's. */
   readonly checkpoints: CheckpointStore | undefined
   readonly handOvers: HandOvers | undefined
-  /** The pipeline's newest state of the plan's base that can be had: a copy, undefined where there is none. */
-  live(partition: number): Promise<LiveCopy | undefined>
+  /** Copies of the pipeline's states of the plan's base that can be had, the newest first. */
+  live(partition: number): AsyncIterable<LiveCopy>
   /** What the pipeline's newest state knows; undefined where there is none. */
   milestones(partition: number): Promise<readonly Milestone[] | undefined>
   readonly tiles: TileTables | undefined
   /** All generations so far. */
   readonly records: readonly GenerationRecord[]
+  readonly log: Log
 }

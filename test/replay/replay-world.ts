@@ -240,7 +240,7 @@ export class ReplayWorld {
           handOvers: this.handOvers,
           tables: crashingTables(place.tables, crash),
           tiles: regroupedTiles(tilesIn(live.tables), records),
-          live: () => Promise.resolve(undefined),
+          live: noCopies,
           milestones: async (partition) => (await this.knowledge())[partition]?.state?.milestones,
           records,
           staged: () => Promise.resolve(stagedIn(place.tables, plan)),
@@ -258,15 +258,14 @@ export class ReplayWorld {
     }
   }
 
-  async #stateUpTo(partition: number, offset: number): Promise<LiveCopy | undefined> {
+  async *#stateUpTo(partition: number, offset: number): AsyncGenerator<LiveCopy> {
     const state = await MemoryPartitionState.open(this.live.disks[partition])
-    if (state.head === undefined || state.head.nextOffset > offset) return undefined
+    if (state.head === undefined || state.head.nextOffset > offset) return
     const { files } = await state.snapshot()
-    return {
+    yield {
       async *files() {
         for (const file of files) yield { name: file.name, bytes: await file.read() }
       },
-      [Symbol.asyncDispose]: () => Promise.resolve(),
     }
   }
 
@@ -318,6 +317,10 @@ export class ReplayWorld {
       day >= stagedDays(plan, partition).first
     return stagedDifferences(this.pipeline, partitions, { isStaged }, await next.sinks())
   }
+}
+
+async function* noCopies(): AsyncGenerator<LiveCopy> {
+  yield* []
 }
 
 function known({ id, head: { nextOffset, time } }: Checkpoint): KnownCheckpoint {
