@@ -59,8 +59,8 @@ export const LOG_MUTATIONS: readonly SimulatedMutation[] = [
         OPEN,
         READER,
         'const probe = await openReader(parts, assignment, head.nextOffset)\n' +
-          '  const from = state.head === undefined ? await probe.endOffset() : head.nextOffset\n' +
-          '  const reader = await openReader(parts, assignment, from)',
+          '  const begins = state.head === undefined ? await probe.endOffset() : head.nextOffset\n' +
+          '  const reader = await openReader(parts, assignment, begins)',
       ),
     ],
   },
