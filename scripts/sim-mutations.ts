@@ -88,7 +88,7 @@ async function main(
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    seeds: { type: 'string', default: '400' },
+    seeds: { type: 'string', default: '2000' },
     from: { type: 'string', default: '1' },
     jobs: { type: 'string', default: String(os.availableParallelism()) },
   },
