@@ -51,8 +51,11 @@ if (values.help) {
   process.exit(0)
 }
 const files = propertyTests(positionals)
-if (files.length === 0) throw new Error(`no property test's path has ${positionals.join(' or ')}`)
 const [rounds, from] = [Number(values.rounds), Number(values.from)]
+if (files.length === 0 || !(rounds > 0) || !Number.isSafeInteger(rounds + from)) {
+  process.stderr.write(USAGE)
+  process.exit(2)
+}
 const failed: number[] = []
 for (let seed = from; seed < from + rounds; seed += 1) {
   process.stdout.write(`\nseed ${seed}, ${files.length} files\n`)

@@ -27,10 +27,11 @@ export async function* stateUpTo(
   const kept = ((await checkpoints?.store.list(partition)) ?? []).filter(({ head }) => fits(head))
   await using here = await openStateCopy(stateDirectory(pipeline, partition))
   const at = here?.head !== undefined && fits(here.head) ? here.head.nextOffset : undefined
-  const ahead = kept.filter(({ head }) => head.nextOffset > (at ?? -1))
-  if (checkpoints !== undefined) yield* storedFiles(checkpoints.store, ahead)
+  const isAhead = ({ head }: Checkpoint): boolean => head.nextOffset > (at ?? -1)
+  if (checkpoints !== undefined) yield* storedFiles(checkpoints.store, kept.filter(isAhead))
   if (here !== undefined && at !== undefined) yield liveFiles(here)
-  if (checkpoints !== undefined) yield* storedFiles(checkpoints.store, kept.slice(ahead.length))
+  const behind = kept.filter((each) => !isAhead(each))
+  if (checkpoints !== undefined) yield* storedFiles(checkpoints.store, behind)
   if (handedOver === undefined || at !== undefined || kept.length > 0) return
   const store = handOvers.states(handedOver.place)
   const named = namedStates(handedOver, partition, await store.list(partition))
